@@ -1,0 +1,1 @@
+"""Ember: Amazon EMR Serverless for any Kubernetes."""

@@ -1,0 +1,39 @@
+"""Names of labels, annotations and fixed ports. Data only."""
+
+GROUP = "ember-spark.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+FIELD_MANAGER = "ember-operator"
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+COMPONENT = "app.kubernetes.io/component"
+MANAGED_BY_EMBER = "ember"
+
+APPLICATION = f"{GROUP}/application"
+JOB_RUN = f"{GROUP}/job-run"
+JOB_RUN_UID = f"{GROUP}/job-run-uid"
+ATTEMPT = f"{GROUP}/attempt"
+LEADER = f"{GROUP}/leader"
+
+APPLICATION_NAME = f"{GROUP}/application-name"
+JOB_RUN_NAME = f"{GROUP}/job-run-name"
+WORKER = f"{GROUP}/worker"
+EXECUTOR = f"{GROUP}/executor"
+STOP = f"{GROUP}/stop"
+
+SPARK_APP = "spark-app-selector"
+SPARK_ROLE = "spark-role"
+SPARK_EXEC_ID = "spark-exec-id"
+SPARK_EXEC_INACTIVE = "spark-exec-inactive"
+SPARK_RESOURCE_PROFILE = "spark-exec-resourceprofile-id"
+
+DRIVER = "driver"
+EXECUTOR_ROLE = "executor"
+DRIVER_CONTAINER = "spark"
+EXECUTOR_CONTAINER = "spark-kubernetes-executor"
+
+BROKER_AUDIENCE = "ember-broker"
+DRIVER_PORT = 7078
+BLOCK_MANAGER_PORT = 7079
+CREDENTIALS_PORT = 9911
+END_MARK = "\x1eEMBER-END\x1e"
