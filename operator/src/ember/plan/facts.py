@@ -1,0 +1,48 @@
+"""Facts about workers that no Kubernetes object holds: what a launcher, a Spark driver or a log agent told the broker.
+
+All of them may be lost (an operator restart): each has a slower fallback on an object, named in its docstring.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class WorkerReport:
+    """What a launcher said of its process. Fallback: the pod's container status, which is up to two seconds late."""
+
+    event: str  # started | ready | ended
+    at: float  # epoch seconds, the broker's clock
+    exit_code: int | None = None
+    reason: str = ""
+    marks: dict[str, float] = field(default_factory=dict)  # seconds since the launcher's start
+
+
+@dataclass(frozen=True)
+class UploadReport:
+    """What a log agent said of a pod's logs. Fallback: the agent tells it again when asked (it re-reads the node's files)."""
+
+    complete: bool
+    at: float
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ExecutorRequest:
+    """One executor that a Spark driver asked for by POSTing a pod; nothing else of the posted pod is used.
+
+    Fallback: Spark asks again for what it no longer sees (`spark.kubernetes.allocation.executor.timeout`).
+    """
+
+    namespace: str
+    pod_name: str  # the name of the pod that will be created; also that of the virtual pod
+    run_name: str
+    run_uid: str
+    attempt: int
+    asked_at: float
+    executor_id: str
+    driver_url: str
+    app_id: str
+    resource_profile_id: str
+    cores: int
+    java_options: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)  # Spark's own labels, kept so that Spark finds its pods
