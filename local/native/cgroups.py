@@ -1,0 +1,62 @@
+"""The cgroup that holds all pods: made before the kubelet, emptied and removed after it."""
+
+import os
+from pathlib import Path
+
+from local.native.layout import CGROUP
+from local.native.processes import Identity, end, identify
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+def hierarchies(root: Path = ROOT) -> list[Path]:
+    """Return where cgroups are made: one place with cgroup v2, one per controller with v1."""
+    if (root / "cgroup.procs").exists():
+        return [root]
+    # v1 names some hierarchies twice, through symbolic links.
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def create() -> None:
+    """Make the cgroup; the kubelet insists that its root is there."""
+    for hierarchy in hierarchies():
+        group = hierarchy / CGROUP.lstrip("/")
+        group.mkdir(exist_ok=True)
+        for setting in ("cpuset.cpus", "cpuset.mems"):
+            # In v1 a new cpuset is empty, and nothing can run in it.
+            if (group / setting).exists() and (hierarchy / "cgroup.procs").exists() and hierarchy != ROOT:
+                (group / setting).write_text((hierarchy / setting).read_text())
+
+
+def processes() -> set[Identity]:
+    """Return all processes of pods."""
+    found = set()
+    for group in _groups():
+        try:
+            pids = (group / "cgroup.procs").read_text().split()
+        except OSError:  # removed meanwhile, or a threaded group
+            continue
+        found |= {identity for pid in pids if (identity := identify(int(pid)))}
+    return found
+
+
+def kill() -> None:
+    """End everything in it, also what is started meanwhile."""
+    for _ in range(5):
+        if not (running := processes()):
+            return
+        end(running)
+
+
+def remove() -> None:
+    """Remove it with all below; a group that is still busy is left."""
+    for group in reversed(_groups()):
+        try:
+            group.rmdir()
+        except OSError:
+            continue
+
+
+def _groups() -> list[Path]:
+    tops = [hierarchy / CGROUP.lstrip("/") for hierarchy in hierarchies()]
+    return [Path(directory) for top in tops for directory, _, _ in os.walk(top)]
