@@ -5,7 +5,7 @@ writes are fed into it, and an object older than the one held is ignored.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +16,8 @@ from ember.plan.facts import ExecutorRequest, UploadReport, WorkerReport
 
 Object = dict[str, Any]  # a Kubernetes object as decoded JSON; treated as immutable
 Key = tuple[str, str]  # namespace, name
+
+GONE_REMEMBERED = 20_000  # far more than the answers that can be under way
 
 
 class Kind(StrEnum):
@@ -74,6 +76,7 @@ class Index:
         self._runs_of_application: dict[Key, set[Key]] = defaultdict(set)
         self._listeners: list[Listener] = []
         self._waiters: set[asyncio.Future[None]] = set()
+        self._gone: OrderedDict[str, None] = OrderedDict()  # UIDs of removed objects, oldest first
         self.reports: dict[str, WorkerReport] = {}  # the latest of each pod UID
         self.uploads: dict[str, UploadReport] = {}  # by pod UID
         self.revision = 0
@@ -113,12 +116,17 @@ class Index:
     # ---- writing
 
     def put(self, kind: Kind, obj: Object) -> bool:
-        """Take in an object from a watch or from the answer of a write; False when a newer one is held already."""
+        """Take in an object from a watch or from the answer of a write; False when it is older than what is known.
+
+        The answer of a write may arrive after the watch has told of the object's end: a UID never comes back.
+        """
         key, held = key_of(obj), self._objects[kind].get(key_of(obj))
-        if held is not None and not _newer(obj, held):
+        if obj["metadata"].get("uid") in self._gone or (held is not None and not _newer(obj, held)):
             return False
         if held is not None:
             self._unlink(kind, key, held)
+            if held["metadata"].get("uid") != obj["metadata"].get("uid"):
+                self._bury(kind, held)
         obj["metadata"].pop("managedFields", None)
         self._objects[kind][key] = obj
         self._link(kind, key, obj)
@@ -126,15 +134,13 @@ class Index:
         return True
 
     def remove(self, kind: Kind, key: Key, uid: str | None = None) -> None:
-        """Forget an object; with `uid`, only if it is still that very object."""
+        """Forget an object; with `uid`, only that very object (not the expected pod that has no UID yet)."""
         held = self._objects[kind].get(key)
-        if held is None or (uid is not None and held["metadata"].get("uid") not in (uid, None)):
+        if held is None or (uid is not None and held["metadata"].get("uid") != uid):
             return
         del self._objects[kind][key]
         self._unlink(kind, key, held)
-        if kind is Kind.POD:
-            self.reports.pop(held["metadata"].get("uid", ""), None)
-            self.uploads.pop(held["metadata"].get("uid", ""), None)
+        self._bury(kind, held)
         self._changed(Change(kind, key, held, gone=True))
 
     def add_waiting(self, request: ExecutorRequest) -> None:
@@ -166,7 +172,7 @@ class Index:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def changed(self, known: int, timeout: float) -> int:
+    async def changed(self, known: int, timeout: float) -> int:  # noqa: ASYNC109  the time is part of the question
         """Wait until the revision differs from `known`, at most `timeout` seconds; returns the revision."""
         if self.revision == known:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -185,7 +191,7 @@ class Index:
         held = self._objects[kind]
         return [held[key] for key in keys if key in held]
 
-    def _sets(self, kind: Kind, key: Key, obj: Object) -> Iterable[set[Key]]:
+    def _sets(self, kind: Kind, obj: Object) -> Iterable[set[Key]]:
         if kind is Kind.POD:
             yield self._pods_of_application[application_of_pod(obj)]
             run = run_of_pod(obj)
@@ -195,12 +201,23 @@ class Index:
             yield self._runs_of_application[application_of_run(obj)]
 
     def _link(self, kind: Kind, key: Key, obj: Object) -> None:
-        for keys in self._sets(kind, key, obj):
+        for keys in self._sets(kind, obj):
             keys.add(key)
 
     def _unlink(self, kind: Kind, key: Key, obj: Object) -> None:
-        for keys in self._sets(kind, key, obj):
+        for keys in self._sets(kind, obj):
             keys.discard(key)
+
+    def _bury(self, kind: Kind, obj: Object) -> None:
+        uid = obj["metadata"].get("uid")
+        if uid is None:  # it was only expected
+            return
+        self._gone[uid] = None
+        if len(self._gone) > GONE_REMEMBERED:
+            self._gone.popitem(last=False)
+        if kind is Kind.POD:
+            self.reports.pop(uid, None)
+            self.uploads.pop(uid, None)
 
     def _changed(self, change: Change) -> None:
         self.revision += 1
