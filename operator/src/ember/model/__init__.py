@@ -1,0 +1,1 @@
+"""Data only: custom resources, states, quantities, settings. No clock, no I/O, no logging."""
