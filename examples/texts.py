@@ -8,5 +8,5 @@ from pydoc_data.topics import topics
 
 
 def texts() -> dict[str, str]:
-    """Return the reference's sections, about 90 texts and 700 KB in all, by a file name for each."""
+    """Return the reference's sections, about 80 texts and 500 KB in all, by a file name for each."""
     return {f"{name.replace('.', '-')}.txt": text for name, text in sorted(topics.items())}
