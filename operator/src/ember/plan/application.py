@@ -1,0 +1,204 @@
+"""The life of an application, and the decisions that concern all of its runs: who starts, who gets executors."""
+
+from datetime import UTC, datetime
+
+from ember.model.application import EMRApplicationStatus, RunCounts
+from ember.model.capacity import Capacity, CapacityUsage
+from ember.model.conditions import set_condition
+from ember.model.states import ApplicationState, JobRunState, is_terminal
+from ember.plan import ids, jobrun, logs
+from ember.plan.actions import Action, Announce, CreateDriver, CreateExecutor, Plan, SetApplicationStatus
+from ember.plan.quota import Claimant, Decision, decide
+from ember.plan.spark import maximum_of
+from ember.plan.view import ApplicationView, RunView, Shard
+
+DEFAULT_CONCURRENT_RUNS = 15  # EMR Serverless, schedulerConfiguration
+_TICK = 5.0  # seconds: how often time limits are looked at while something runs or waits
+
+
+def plan_shard(shard: Shard) -> Plan:
+    """Everything that shall be done now for an application and its runs."""
+    state, details = _state(shard)
+    decision = _decide(shard) if state is ApplicationState.STARTED else Decision()
+    actions: list[Action] = []
+    for run in shard.runs:
+        actions += _plan_run(run, shard, decision)
+    for stray in shard.strays:
+        actions += jobrun.end_worker(stray, shard, stop=True, keeps_logs=False)
+    actions += _executors(shard, decision)
+    if shard.application is not None:
+        actions += _show(shard, shard.application, state, details, decision)
+    return Plan(tuple(actions), _look_again_in(shard, state))
+
+
+def _plan_run(run: RunView, shard: Shard, decision: Decision) -> list[Action]:
+    if not run.live:
+        return jobrun.clean_up(run, shard, over=True)
+    admitted = run.key in decision.admitted or (run.state is JobRunState.PENDING and run.plan is not None)
+    verdict = jobrun.judge(run, shard, admitted=admitted, held_back=decision.held_back.get(run.key, ""))
+    actions: list[Action] = []
+    if admitted and run.driver is None and verdict.state in (JobRunState.SUBMITTED, JobRunState.PENDING):
+        actions += _create_driver(run, shard)
+    actions += jobrun.show(run, shard, verdict)
+    actions += jobrun.clean_up(run, shard, over=is_terminal(verdict.state))
+    return actions
+
+
+def _create_driver(run: RunView, shard: Shard) -> list[Action]:
+    assert run.plan is not None
+    assert shard.application is not None
+    pod = shard.pods.driver(run.object, shard.application.key[1], run.status.attempt or 1, run.plan, shard.image())
+    enabled = run.plan.properties.get("spark.eventLog.enabled", "true").lower() == "true"
+    uri = logs.event_log_uri(jobrun.log_prefixes(run, shard)) if enabled else None
+    return [CreateDriver(run.key, pod, uri)]
+
+
+def _executors(shard: Shard, decision: Decision) -> list[Action]:
+    runs = {run.key: run for run in shard.runs}
+    actions: list[Action] = []
+    for request in decision.granted:
+        run = runs[(request.namespace, request.run_name)]
+        assert run.driver_object is not None
+        assert run.plan is not None
+        assert shard.application is not None
+        pod = shard.pods.executor(request, run.driver_object, shard.application.key[1], run.plan, shard.image())
+        actions.append(CreateExecutor(request, pod))
+    return actions
+
+
+def _decide(shard: Shard) -> Decision:
+    application = shard.application
+    assert application is not None
+    assert application.spec is not None
+    scheduler = application.spec.scheduler_configuration
+    limit = scheduler.max_concurrent_runs if scheduler is not None else DEFAULT_CONCURRENT_RUNS
+    claimants = [claimant for run in shard.runs if (claimant := _claimant(run)) is not None]
+    return decide(maximum_of(application.spec), used(shard), claimants, limit)
+
+
+def _claimant(run: RunView) -> Claimant | None:
+    """The run as the quota sees it; None when it wants nothing (any more)."""
+    if not run.live or run.plan is None or run.invalid or run.state is JobRunState.CANCELLING:
+        return None
+    driver = run.driver
+    if driver is not None and (driver.ended or driver.deleting):
+        return None
+    holding = [e for e in run.executors if e.holds_capacity]
+    return Claimant(
+        key=run.key,
+        driver=run.plan.driver,
+        executor=run.plan.executor,
+        created_at=run.created_at,
+        admitted=driver is not None or run.state is JobRunState.PENDING,
+        executors=len(holding),
+        waiting=run.waiting if driver is not None else (),
+    )
+
+
+def used(shard: Shard) -> Capacity:
+    """What the application's workers hold of its maximum, those that are being created included."""
+    total = Capacity.zero()
+    for run in shard.runs:
+        held = [w.capacity for w in run.workers if w.holds_capacity]
+        for capacity in held:
+            total += capacity
+        if run.driver is None and run.state is JobRunState.PENDING and run.live and run.plan is not None:
+            total += run.plan.driver  # admitted, its pod is (again) being created
+    for stray in shard.strays:
+        if stray.holds_capacity:
+            total += stray.capacity
+    return total
+
+
+def _state(shard: Shard) -> tuple[ApplicationState, str]:
+    """The application's next state. One step at a time: each state is seen by who watches."""
+    application = shard.application
+    if application is None:
+        return ApplicationState.TERMINATED, ""
+    state, invalid = application.status.state, application.invalid
+    active = any(run.live for run in shard.runs)
+    busy = active or any(w.holds_capacity for run in shard.runs for w in run.workers)
+    match state:
+        case None:
+            return ApplicationState.CREATING, invalid
+        case ApplicationState.CREATING:
+            return (ApplicationState.CREATING, invalid) if invalid else (ApplicationState.CREATED, "")
+        case ApplicationState.CREATED | ApplicationState.STOPPED if active and not invalid:
+            return ApplicationState.STARTING, "started by a job run"
+        case ApplicationState.STARTING:
+            return ApplicationState.STARTED, ""
+        case ApplicationState.STARTED if not busy and _idle_too_long(application, shard.now):
+            return ApplicationState.STOPPING, "idle for longer than autoStopConfiguration.idleTimeoutMinutes"
+        case ApplicationState.STOPPING:
+            return (
+                (ApplicationState.STOPPING, "")
+                if busy
+                else (ApplicationState.STOPPED, application.status.state_details or "")
+            )
+    return state, invalid or application.status.state_details or ""
+
+
+def _idle_too_long(application: ApplicationView, now: float) -> bool:
+    assert application.spec is not None
+    stop, idle = application.spec.auto_stop_configuration, application.status.idle_since
+    return stop.enabled and idle is not None and now - idle.timestamp() >= stop.idle_timeout_minutes * 60
+
+
+def _show(
+    shard: Shard, application: ApplicationView, state: ApplicationState, details: str, decision: Decision
+) -> list[Action]:
+    old = application.status
+    status = _status(shard, application, state, details, decision)
+    if status == old:
+        return []
+    actions: list[Action] = [
+        SetApplicationStatus(application.key, status.model_dump(mode="json", by_alias=True, exclude_none=True))
+    ]
+    if state is not old.state:
+        message = details or f"the application is {state}"
+        actions.append(Announce("EMRApplication", application.key, "Normal", state.title(), message))
+    return actions
+
+
+def _status(
+    shard: Shard, application: ApplicationView, state: ApplicationState, details: str, decision: Decision
+) -> EMRApplicationStatus:
+    old, now = application.status, datetime.fromtimestamp(shard.now, UTC)
+    spec = application.spec
+    release = shard.settings.release(spec.release_label) if spec is not None and not application.invalid else None
+    admitted = len(decision.admitted)
+    active = sum(1 for run in shard.runs if run.live and run.driver is not None) + admitted
+    idle = state is ApplicationState.STARTED and not any(run.live for run in shard.runs)
+    ready = not application.invalid
+    status = old.model_copy(
+        update={
+            "state": state,
+            "state_details": details[: jobrun.MESSAGE_LIMIT],
+            "application_id": ids.external_id(application.uid),
+            "observed_generation": application.generation,
+            "spark_version": release.spark_version if release is not None else "",
+            "image": release.image if release is not None else "",
+            "capacity": CapacityUsage(used=used(shard), maximum=maximum_of(spec)) if spec is not None else None,
+            "ready_workers": sum(1 for r in shard.runs for w in r.workers if w.started and not w.ended),
+            "runs": RunCounts(active=active, queued=len(decision.held_back)),
+            "started_at": now if state is ApplicationState.STARTED and old.state is not state else old.started_at,
+            "idle_since": (old.idle_since or now) if idle else None,
+            "conditions": set_condition(
+                list(old.conditions or ()),
+                "Ready",
+                "True" if ready else "False",
+                "Ready" if ready else "InvalidSpec",
+                application.invalid,
+                now,
+                observed_generation=application.generation,
+            ),
+        }
+    )
+    same = status.model_copy(update={"updated_at": old.updated_at}) == old
+    return old if same else status.model_copy(update={"updated_at": now})
+
+
+def _look_again_in(shard: Shard, state: ApplicationState) -> float | None:
+    """A tick while a clock runs: for a live run, a pod that is to go, or an application that idles towards its stop."""
+    clocks = any(run.live or run.workers for run in shard.runs) or bool(shard.strays)
+    return _TICK if clocks or state in (ApplicationState.STARTED, ApplicationState.STOPPING) else None

@@ -1,0 +1,60 @@
+"""What the broker answers a driver's launcher: how to run Spark for one attempt."""
+
+from typing import Any
+
+from ember.model import labels
+from ember.model.jobrun import JobRunSpec
+from ember.model.settings import Settings
+from ember.plan import ids
+from ember.plan.spark import RunPlan
+
+Object = dict[str, Any]
+
+
+def driver_assignment(
+    run: Object, spec: JobRunSpec, plan: RunPlan, settings: Settings, attempt: int, event_log_uri: str | None
+) -> Object:
+    """The `driver` part of the assignment and the JVM options; see docs/architecture.md, "The channel of a worker"."""
+    submit = spec.job_driver.spark_submit
+    assert submit is not None
+    properties = {**plan.properties, **_owned(run, settings, attempt, event_log_uri)}
+    properties.setdefault("spark.app.name", spec.name or run["metadata"]["name"])
+    options = properties.pop("spark.driver.extraJavaOptions", "")
+    arguments = [*plan.parameters.submit_arguments(), submit.entry_point, *(submit.entry_point_arguments or ())]
+    return {
+        "jvmOptions": options.split(),
+        "driver": {"properties": properties, "submitArguments": arguments},
+    }
+
+
+def _owned(run: Object, settings: Settings, attempt: int, event_log_uri: str | None) -> dict[str, str]:
+    """The settings that make a driver Ember's: nobody can override them."""
+    meta, store = run["metadata"], settings.store
+    owned = {
+        "spark.master": f"k8s://{settings.broker_url}",
+        "spark.submit.deployMode": "client",
+        "spark.app.id": ids.external_id(meta["uid"]),
+        "spark.driver.port": str(labels.DRIVER_PORT),
+        "spark.driver.blockManager.port": str(labels.BLOCK_MANAGER_PORT),
+        "spark.blockManager.port": str(labels.BLOCK_MANAGER_PORT),
+        "spark.kubernetes.namespace": meta["namespace"],
+        "spark.kubernetes.driver.pod.name": ids.driver_pod_name(meta["name"], meta["uid"], attempt),
+        "spark.kubernetes.container.image": "decided-by-ember",  # Spark insists on one; the broker does not read it
+        "spark.kubernetes.executor.disableConfigMap": "true",
+        # Asking is cheap (the broker queues what does not fit): ask for all at once, and soon again.
+        "spark.kubernetes.allocation.batch.size": "50",
+        "spark.kubernetes.allocation.batch.delay": "200ms",
+        "spark.scheduler.minRegisteredResourcesRatio": "0",  # the default polls every 100 ms before the first task
+        "spark.authenticate": "true",
+        "spark.network.crypto.enabled": "true",
+        "spark.hadoop.fs.s3a.path.style.access": str(store.path_style).lower(),
+        "spark.hadoop.fs.s3a.endpoint.region": store.region,
+    }
+    if store.endpoint:
+        owned["spark.hadoop.fs.s3a.endpoint"] = store.endpoint
+        owned["spark.hadoop.fs.s3a.connection.ssl.enabled"] = str(store.endpoint.startswith("https:")).lower()
+    if event_log_uri is None:
+        owned["spark.eventLog.enabled"] = "false"
+    else:
+        owned["spark.eventLog.dir"] = event_log_uri
+    return owned

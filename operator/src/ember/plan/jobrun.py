@@ -1,0 +1,281 @@
+"""The life of one job run: which state it is in, given what is seen of it.
+
+Says nothing about capacity: whether a run may start is decided for the whole application (`ember.plan.quota`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ember.model.conditions import set_condition
+from ember.model.jobrun import ExecutorCounts, JobRunStatus
+from ember.model.quantity import human_duration
+from ember.model.states import JobRunState, is_terminal
+from ember.plan import ids, logs
+from ember.plan.actions import Action, Announce, DeleteWorker, DropRequest, SetRunStatus, StopWorker
+from ember.plan.view import RunView, Shard
+from ember.plan.workers import Worker
+
+START_TIMEOUT = 600.0  # seconds a driver may take from its creation to its start: image pulls, a cluster that grows
+PROBLEM_TIMEOUT = 60.0  # seconds that Ember tries again what went wrong for a passing reason
+APPLICATION_TIMEOUT = 60.0  # seconds a run waits for an application that does not exist (they may be applied together)
+MESSAGE_LIMIT = 256  # stateDetails: String256 in the API model
+
+_STARTED = (JobRunState.SCHEDULED, JobRunState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The state a run shall be in, why, and what else follows."""
+
+    state: JobRunState
+    reason: str
+    message: str
+    exit_code: int | None = None
+
+
+def judge(run: RunView, shard: Shard, *, admitted: bool, held_back: str) -> Verdict:
+    """The state of a live run. `admitted`: it has or gets its driver now; `held_back`: why it waits in the queue."""
+    if run.state is None:  # every run begins like this, whatever follows
+        return Verdict(JobRunState.SUBMITTED, "Submitted", "")
+    return (
+        _hopeless(run, shard)
+        or _over(run)
+        or _out_of_time(run, shard)
+        or _stuck(run, shard)
+        or _waiting(run, admitted, held_back)
+        or _going(run)
+    )
+
+
+def _hopeless(run: RunView, shard: Shard) -> Verdict | None:
+    """A run that can never work, or whose application is missing for long."""
+    if run.invalid:
+        return _failed("InvalidConfiguration", run.invalid)
+    application = shard.application
+    if application is None or application.deleting:
+        if run.driver is None and shard.now - run.created_at < APPLICATION_TIMEOUT:
+            name = run.spec.application_ref.name if run.spec else ""
+            return Verdict(JobRunState.SUBMITTED, "ApplicationNotFound", f"there is no EMRApplication {name!r} (yet)")
+        return _failed("ApplicationNotFound", "its EMRApplication does not exist or is being deleted")
+    if application.invalid and run.driver is None:
+        if shard.now - run.created_at < APPLICATION_TIMEOUT:
+            return Verdict(JobRunState.SUBMITTED, "ApplicationNotReady", application.invalid)
+        return _failed("ApplicationNotReady", application.invalid)
+    problem = run.problem
+    if problem is not None and (problem.permanent or shard.now - problem.since > PROBLEM_TIMEOUT):
+        return _failed(problem.reason, problem.message)
+    return None
+
+
+def _over(run: RunView) -> Verdict | None:
+    """The driver ended, or is gone although it had started."""
+    driver = run.driver
+    if driver is None:
+        if run.state in _STARTED or run.state is JobRunState.CANCELLING:
+            return _failed("DriverLost", "the driver's pod is gone: it was deleted, or its node was lost")
+        return None
+    if not driver.ended:
+        if driver.deleting and not driver.stop:
+            return _failed("DriverLost", "the driver's pod was deleted from outside")
+        return None
+    if run.state is JobRunState.CANCELLING:
+        return Verdict(JobRunState.CANCELLED, "Cancelled", run.status.state_details or "cancelled", driver.exit_code)
+    if driver.exit_code == 0:
+        return Verdict(JobRunState.SUCCESS, "Succeeded", "", 0)
+    code = f"exit code {driver.exit_code}" if driver.exit_code is not None else "no exit code"
+    detail = driver.end_reason or code
+    return _failed("DriverFailed", f"the driver ended: {detail}", driver.exit_code)
+
+
+def _out_of_time(run: RunView, shard: Shard) -> Verdict | None:
+    """The queue's and the execution's time limits."""
+    assert run.spec is not None
+    if run.state is JobRunState.CANCELLING:
+        return Verdict(JobRunState.CANCELLING, "Cancelling", run.status.state_details or "")
+    limit = run.spec.execution_timeout_minutes * 60
+    started = _epoch(run.status.started_at)
+    if limit and started is not None and shard.now - started > limit:
+        minutes = run.spec.execution_timeout_minutes
+        return Verdict(
+            JobRunState.CANCELLING, "ExecutionTimeout", f"executionTimeoutMinutes: ran for {minutes} minutes"
+        )
+    queued = _epoch(run.status.queued_at)
+    if run.state is JobRunState.QUEUED and run.driver is None and queued is not None:
+        minutes = queue_timeout_minutes(shard)
+        if shard.now - queued > minutes * 60:
+            return _failed("QueueTimeout", f"queueTimeoutMinutes: waited for {minutes} minutes")
+    return None
+
+
+def _stuck(run: RunView, shard: Shard) -> Verdict | None:
+    """A driver that cannot start within its bound."""
+    driver = run.driver
+    if driver is None or driver.started or shard.now - driver.created_at <= START_TIMEOUT:
+        return None
+    why = driver.stuck or ("its container does not start" if driver.scheduled else "no node has room for its pod")
+    return _failed("DriverStartTimeout", f"the driver did not start within {START_TIMEOUT:.0f} s: {why}")
+
+
+def _waiting(run: RunView, admitted: bool, held_back: str) -> Verdict | None:
+    if run.driver is not None or admitted:
+        return None
+    if held_back:
+        return Verdict(JobRunState.QUEUED, "Queued", held_back)
+    return Verdict(run.state or JobRunState.SUBMITTED, "Submitted", run.status.state_details or "")
+
+
+def _going(run: RunView) -> Verdict:
+    driver = run.driver
+    if driver is None or not driver.scheduled:
+        message = run.problem.message if run.problem is not None else "the driver's pod is being created"
+        return Verdict(JobRunState.PENDING, "DriverPending", message)
+    if not driver.started:
+        return Verdict(JobRunState.SCHEDULED, "DriverScheduled", driver.stuck or "the driver starts")
+    return Verdict(JobRunState.RUNNING, "DriverRunning", "")
+
+
+def _failed(reason: str, message: str, exit_code: int | None = None) -> Verdict:
+    return Verdict(JobRunState.FAILED, reason, message, exit_code)
+
+
+def queue_timeout_minutes(shard: Shard) -> int:
+    """The application's bound for QUEUED, EMR Serverless's default without a scheduler configuration."""
+    scheduler = shard.application.spec.scheduler_configuration if shard.application and shard.application.spec else None
+    return scheduler.queue_timeout_minutes if scheduler is not None else 360
+
+
+def status_of(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
+    """The whole status that shows a verdict."""
+    now = datetime.fromtimestamp(shard.now, UTC)
+    old = run.status
+    changed = verdict.state is not old.state
+    update: dict[str, object] = {
+        "state": verdict.state,
+        "state_details": verdict.message[:MESSAGE_LIMIT],
+        "observed_generation": run.generation,
+        "job_run_id": ids.external_id(run.uid),
+        "attempt": old.attempt or 1,
+        "created_at": old.created_at or datetime.fromtimestamp(run.created_at, UTC),
+        "attempt_created_at": old.attempt_created_at or datetime.fromtimestamp(run.created_at, UTC),
+        "driver_pod": run.driver.name if run.driver is not None else old.driver_pod,
+        "executors": _executors(run, old),
+        "conditions": set_condition(
+            list(old.conditions or ()),
+            "Complete",
+            "True" if is_terminal(verdict.state) else "False",
+            verdict.reason,
+            verdict.message,
+            now,
+            observed_generation=run.generation,
+        ),
+    }
+    update |= _locations(run, shard)
+    if changed:
+        update |= _times(old, verdict.state, now)
+    if verdict.exit_code is not None:
+        update["exit_code"] = verdict.exit_code
+    status = old.model_copy(update=update)
+    same = status.model_copy(update={"updated_at": old.updated_at}) == old
+    return old if same else status.model_copy(update={"updated_at": now})
+
+
+def _executors(run: RunView, old: JobRunStatus) -> ExecutorCounts:
+    """Executors now, and how many there ever were; the last figure is kept when the pods go."""
+    running = sum(1 for e in run.executors if e.started and not e.ended)
+    total = max((int(e.executor_id) for e in run.executors if e.executor_id.isdigit()), default=0)
+    before = old.executors.total if old.executors is not None else 0
+    return ExecutorCounts(running=running, wanted=running + len(run.waiting), total=max(total, before or 0))
+
+
+def _locations(run: RunView, shard: Shard) -> dict[str, object]:
+    application = shard.application
+    if application is None or application.spec is None or run.spec is None:
+        return {}
+    prefixes = log_prefixes(run, shard)
+    return {
+        "application_id": ids.external_id(application.uid),
+        "log_uri": prefixes[0] if prefixes else "",
+        "event_log_uri": logs.event_log_uri(prefixes) or "",
+    }
+
+
+def log_prefixes(run: RunView, shard: Shard) -> list[str]:
+    """Where a run's logs go; empty when its specification or application cannot be read."""
+    application = shard.application
+    if application is None or application.spec is None or run.spec is None:
+        return []
+    return logs.run_prefixes(
+        run.spec,
+        application.spec,
+        shard.settings,
+        run.key[0],
+        ids.external_id(application.uid),
+        ids.external_id(run.uid),
+    )
+
+
+def _times(old: JobRunStatus, state: JobRunState, now: datetime) -> dict[str, object]:
+    """The time stamps and durations that a change of state sets."""
+    times: dict[str, object] = {}
+    if state is JobRunState.QUEUED:
+        times["queued_at"] = now
+    if old.state is JobRunState.QUEUED and old.queued_at is not None:
+        times["queued_duration_milliseconds"] = round((now - old.queued_at).total_seconds() * 1000)
+    if state is JobRunState.SCHEDULED or (state is JobRunState.RUNNING and old.scheduled_at is None):
+        times["scheduled_at"] = now
+    if state is JobRunState.RUNNING:
+        times["started_at"] = now
+    if is_terminal(state):
+        times["ended_at"] = now
+        begun = old.started_at or now
+        seconds = max(0.0, (now - begun).total_seconds())
+        times["total_execution_duration_seconds"] = round(seconds)
+        times["duration"] = human_duration(seconds)
+    return times
+
+
+def _epoch(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment is not None else None
+
+
+def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
+    """Write the status, if it changed, and announce a change of state."""
+    status = status_of(run, shard, verdict)
+    if status == run.status:
+        return []
+    actions: list[Action] = [SetRunStatus(run.key, status.model_dump(mode="json", by_alias=True, exclude_none=True))]
+    if verdict.state is not run.state and verdict.state is not JobRunState.PENDING:
+        kind = "Warning" if verdict.state is JobRunState.FAILED else "Normal"
+        message = verdict.message or f"the job run is {verdict.state}"
+        actions.append(Announce("JobRun", run.key, kind, verdict.reason, message))
+    return actions
+
+
+def clean_up(run: RunView, shard: Shard, *, over: bool) -> list[Action]:
+    """End the workers of a run that is over, and delete every pod that ended and whose logs are up."""
+    actions: list[Action] = []
+    if over:
+        actions += [DropRequest(request) for request in run.waiting]
+    stop = over or (run.state is JobRunState.CANCELLING)
+    keeps_logs = bool(log_prefixes(run, shard))
+    for worker in run.workers:
+        actions += end_worker(worker, shard, stop=stop, keeps_logs=keeps_logs)
+    return actions
+
+
+def end_worker(worker: Worker, shard: Shard, *, stop: bool, keeps_logs: bool) -> list[Action]:
+    """What a worker that shall end, or has ended, needs next."""
+    key = (worker.namespace, worker.name)
+    if worker.ended:
+        waited = shard.now - (worker.ended_at or worker.created_at)
+        given_up = waited > shard.settings.logs.give_up_minutes * 60
+        if (worker.logs_complete or not keeps_logs or given_up) and not worker.deleting:
+            return [DeleteWorker(key, worker.uid)]
+        return []
+    if stop and not worker.stop and not worker.deleting:
+        if (
+            not worker.started and not worker.running
+        ):  # nothing runs: there is no launcher to tell, and there are no logs
+            return [DeleteWorker(key, worker.uid)]
+        return [StopWorker(key, worker.uid, "the job run is over")]
+    return []

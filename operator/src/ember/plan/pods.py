@@ -1,0 +1,180 @@
+"""The pods of workers, built from our own template; what a driver posted has no say in it.
+
+They meet Pod Security "restricted": no rights, no token for the Kubernetes API, a read-only root file system.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ember.model import labels
+from ember.model.capacity import Capacity
+from ember.model.settings import Settings
+from ember.plan import ids
+from ember.plan.facts import ExecutorRequest
+from ember.plan.spark import RunPlan
+
+Object = dict[str, Any]
+_SPARK_USER = 185  # of the Spark images
+_CREDENTIALS = f"http://127.0.0.1:{labels.CREDENTIALS_PORT}/credentials"
+
+
+class PodBuilder:
+    """Builds worker pods for one release image; knows the broker's address and certificate."""
+
+    def __init__(self, settings: Settings, broker_ca: str) -> None:
+        self.settings, self.broker_ca = settings, broker_ca
+
+    def driver(self, run: Object, application: str, attempt: int, plan: RunPlan, image: str) -> Object:
+        """The driver pod of an attempt, owned by its JobRun."""
+        meta = run["metadata"]
+        name = ids.driver_pod_name(meta["name"], meta["uid"], attempt)
+        identity = _identity(labels.DRIVER, application, meta["name"], meta["uid"], attempt)
+        identity["labels"] |= {labels.SPARK_APP: ids.external_id(meta["uid"]), labels.SPARK_ROLE: labels.DRIVER}
+        identity["annotations"][labels.WORKER] = plan.driver.to_annotation()
+        owner = _owner(labels.API_VERSION, "JobRun", meta["name"], meta["uid"])
+        environment = self._environment(labels.DRIVER, plan.driver_heap_mib) | plan.driver_environment
+        container = self._container(labels.DRIVER_CONTAINER, image, plan.driver, environment)
+        return self._pod(meta["namespace"], name, identity, owner, container, plan.driver)
+
+    def executor(self, request: ExecutorRequest, driver: Object, application: str, plan: RunPlan, image: str) -> Object:
+        """The pod of one executor, owned by its driver's pod: without its driver it goes too."""
+        identity = _identity(labels.EXECUTOR_ROLE, application, request.run_name, request.run_uid, request.attempt)
+        identity["labels"] |= {
+            **request.labels,
+            labels.SPARK_APP: request.app_id,
+            labels.SPARK_ROLE: labels.EXECUTOR_ROLE,
+            labels.SPARK_EXEC_ID: request.executor_id,
+            labels.SPARK_RESOURCE_PROFILE: request.resource_profile_id,
+        }
+        identity["annotations"] |= {
+            labels.WORKER: plan.executor.to_annotation(),
+            labels.EXECUTOR: json.dumps(executor_assignment(request), separators=(",", ":")),
+        }
+        owner = _owner("v1", "Pod", driver["metadata"]["name"], driver["metadata"]["uid"])
+        environment = self._environment(labels.EXECUTOR_ROLE, plan.executor_heap_mib) | plan.executor_environment
+        container = self._container(labels.EXECUTOR_CONTAINER, image, plan.executor, environment)
+        return self._pod(request.namespace, request.pod_name, identity, owner, container, plan.executor)
+
+    def _pod(
+        self, namespace: str, name: str, identity: Object, owner: Object, container: Object, size: Capacity
+    ) -> Object:
+        workers = self.settings.workers
+        spec: Object = {
+            "restartPolicy": "Never",
+            "serviceAccountName": workers.service_account_name,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": workers.termination_grace_period_seconds,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": _SPARK_USER,
+                "runAsGroup": _SPARK_USER,
+                "fsGroup": _SPARK_USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+            "volumes": _volumes(size),
+        }
+        optional = {
+            "nodeSelector": workers.node_selector,
+            "tolerations": workers.tolerations,
+            "imagePullSecrets": [{"name": secret} for secret in workers.image_pull_secrets],
+            "priorityClassName": workers.priority_class_name,
+        }
+        spec.update({key: value for key, value in optional.items() if value})
+        metadata = {"namespace": namespace, "name": name, "ownerReferences": [owner], **identity}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+    def _container(self, name: str, image: str, size: Capacity, environment: Mapping[str, str]) -> Object:
+        workers = self.settings.workers
+        fields = {"POD_IP": "status.podIP", "POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"}
+        env: list[Object] = [{"name": key, "value": value} for key, value in sorted(environment.items())]
+        env += [{"name": key, "valueFrom": {"fieldRef": {"fieldPath": path}}} for key, path in fields.items()]
+        return {
+            "name": name,
+            "image": image,
+            "imagePullPolicy": workers.image_pull_policy,
+            "env": env,
+            "resources": self._resources(size),
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "volumeMounts": [
+                {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+                {"name": "run", "mountPath": "/run/ember"},
+                {"name": "spark", "mountPath": "/var/lib/spark"},
+                {"name": "token", "mountPath": "/var/run/secrets/ember", "readOnly": True},
+            ],
+            "terminationMessagePolicy": "File",
+        }
+
+    def _resources(self, size: Capacity) -> Object:
+        """Requests are the size divided by the overcommit; memory is limited to the size, CPU is shared by weight."""
+        workers = self.settings.workers
+        requests = {
+            "cpu": f"{max(10, round(size.cpu * 1000 / workers.cpu_overcommit))}m",
+            "memory": f"{max(64, round(size.memory_mib / workers.memory_overcommit))}Mi",
+        }
+        if workers.disk_request == "full":
+            requests["ephemeral-storage"] = f"{size.disk_gib}Gi"
+        return {"requests": requests, "limits": {"memory": f"{size.memory_mib}Mi"}}
+
+    def _environment(self, role: str, heap_mib: int) -> dict[str, str]:
+        settings = self.settings
+        environment = {
+            "EMBER_ROLE": role,
+            "EMBER_HEAP_MB": str(heap_mib),
+            "EMBER_BROKER_URL": settings.broker_url,
+            "EMBER_BROKER_CA": self.broker_ca,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": _CREDENTIALS,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/run/ember/credentials-token",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_REGION": settings.store.region,
+            "SPARK_LOCAL_DIRS": "/var/lib/spark/local",
+        }
+        if settings.store.endpoint:
+            environment["AWS_ENDPOINT_URL_S3"] = settings.store.endpoint
+        return environment
+
+
+def executor_assignment(request: ExecutorRequest) -> Object:
+    """The executor part of the assignment, kept as an annotation: it outlives the operator and holds no secret."""
+    return {
+        "driverUrl": request.driver_url,
+        "executorId": request.executor_id,
+        "cores": request.cores,
+        "appId": request.app_id,
+        "resourceProfileId": request.resource_profile_id,
+        "javaOptions": list(request.java_options),
+    }
+
+
+def _identity(role: str, application: str, run_name: str, run_uid: str, attempt: int) -> Object:
+    return {
+        "labels": {
+            labels.MANAGED_BY: labels.MANAGED_BY_EMBER,
+            labels.COMPONENT: role,
+            labels.APPLICATION: ids.label_value(application),
+            labels.JOB_RUN: ids.label_value(run_name),
+            labels.JOB_RUN_UID: run_uid,
+            labels.ATTEMPT: str(attempt),
+        },
+        "annotations": {labels.APPLICATION_NAME: application, labels.JOB_RUN_NAME: run_name},
+    }
+
+
+def _owner(api_version: str, kind: str, name: str, uid: str) -> Object:
+    return {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid, "controller": True}
+
+
+def _volumes(size: Capacity) -> list[Object]:
+    token = {"audience": labels.BROKER_AUDIENCE, "expirationSeconds": 3600, "path": "token"}
+    return [
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+        {"name": "spark", "emptyDir": {"sizeLimit": f"{size.disk_gib}Gi"}},
+        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}], "defaultMode": 0o440}},
+    ]

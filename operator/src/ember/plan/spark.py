@@ -1,0 +1,189 @@
+"""The Spark properties of a run, and the worker sizes that follow from them.
+
+Later wins: the platform's `sparkDefaults`, EMR Serverless's defaults, the application's `runtimeConfiguration`, the run's
+`applicationConfiguration`, its `sparkSubmitParameters`; last what Ember owns, which nobody can override
+(`ember.model.submit` refuses an attempt with a reason).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ember.model.application import EMRApplicationSpec
+from ember.model.capacity import Capacity, CapacityLimit, worker_size
+from ember.model.conf_policy import refusals
+from ember.model.configuration import properties_of
+from ember.model.jobrun import JobRunSpec
+from ember.model.quantity import format_cpu, format_gigabytes, parse_gigabytes, parse_spark_memory
+from ember.model.settings import Settings
+from ember.model.submit import SubmitParameters, parse_submit_parameters
+
+# EMR Serverless user guide, "Spark job properties".
+EMR_DEFAULTS = {
+    "spark.driver.cores": "4",
+    "spark.driver.memory": "14g",
+    "spark.executor.cores": "4",
+    "spark.executor.memory": "14g",
+    "spark.emr-serverless.driver.disk": "20G",
+    "spark.emr-serverless.executor.disk": "20G",
+    "spark.dynamicAllocation.enabled": "true",
+    "spark.dynamicAllocation.initialExecutors": "3",
+    "spark.dynamicAllocation.minExecutors": "0",
+    "spark.dynamicAllocation.executorIdleTimeout": "60s",
+    # Shuffle files leave with their executor, as there is no external shuffle service: track or move them.
+    "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+    "spark.decommission.enabled": "true",
+    "spark.storage.decommission.enabled": "true",
+    "spark.storage.decommission.shuffleBlocks.enabled": "true",
+    "spark.storage.decommission.rddBlocks.enabled": "true",
+    "spark.eventLog.enabled": "true",
+    "spark.eventLog.rolling.enabled": "true",
+    "spark.eventLog.rolling.maxFileSize": "128m",
+    # The UI answers whoever reaches its port: off until it stands behind Ember's own authentication.
+    "spark.ui.enabled": "false",
+}
+# How many executors a job with no limit of its own may have when the application has no maximum either.
+NO_LIMIT = 10_000
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Everything about a run that follows from its specification alone."""
+
+    properties: dict[str, str]  # what the job asked for and what it gets by default; Ember's own are added per attempt
+    parameters: SubmitParameters
+    driver: Capacity
+    executor: Capacity
+    driver_heap_mib: int
+    executor_heap_mib: int
+    driver_environment: dict[str, str] = field(default_factory=dict)
+    executor_environment: dict[str, str] = field(default_factory=dict)
+
+
+def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Settings) -> RunPlan:
+    """Work out a run's properties and sizes.
+
+    Raises ValueError, naming the setting, its value and the rule, when they cannot be had.
+    """
+    submit = run.job_driver.spark_submit
+    assert submit is not None  # the CRD's rule: exactly one, and hive is not supported yet
+    parameters = parse_submit_parameters(submit.spark_submit_parameters)
+    overrides = run.configuration_overrides
+    own = properties_of(overrides.application_configuration if overrides is not None else None)
+    properties = {**EMR_DEFAULTS, **settings.spark_defaults}
+    properties |= _allowed("runtimeConfiguration", properties_of(application.runtime_configuration))
+    properties |= _allowed("applicationConfiguration", own)
+    properties |= parameters.conf
+    driver, driver_heap = _size(properties, "driver")
+    executor, executor_heap = _size(properties, "executor")
+    maximum = maximum_of(application)
+    _check_fits(driver, executor, maximum)
+    properties.update(_executor_bounds(properties, driver, executor, maximum))
+    return RunPlan(
+        properties=properties,
+        parameters=parameters,
+        driver=driver,
+        executor=executor,
+        driver_heap_mib=driver_heap,
+        executor_heap_mib=executor_heap,
+        driver_environment=_with_prefix(properties, "spark.emr-serverless.driverEnv."),
+        executor_environment=_with_prefix(properties, "spark.executorEnv."),
+    )
+
+
+def maximum_of(application: EMRApplicationSpec) -> CapacityLimit:
+    """The application's ceiling; without one, nothing is bounded."""
+    maximum = application.maximum_capacity
+    return maximum.limit() if maximum is not None else CapacityLimit()
+
+
+def describe(capacity: Capacity | CapacityLimit) -> str:
+    """A capacity for people: `2 vCPU, 6 GB memory, 40 GB disk`, without what is not bounded."""
+    parts = []
+    if capacity.cpu is not None:
+        parts.append(format_cpu(capacity.cpu))
+    if capacity.memory_mib is not None:
+        parts.append(f"{format_gigabytes(capacity.memory_mib // 1024)} memory")
+    if capacity.disk_gib is not None:
+        parts.append(f"{format_gigabytes(capacity.disk_gib)} disk")
+    return ", ".join(parts)
+
+
+def _allowed(source: str, properties: Mapping[str, str]) -> Mapping[str, str]:
+    refused = refusals(properties)
+    if refused:
+        raise ValueError(f"{source}: {'; '.join(refused[:3])}")
+    return properties
+
+
+def _size(properties: dict[str, str], role: str) -> tuple[Capacity, int]:
+    """A worker's size in EMR Serverless's steps, and its JVM's heap in MiB."""
+    prefix = f"spark.{role}"
+    cores = _cores(f"{prefix}.cores", properties[f"{prefix}.cores"])
+    heap = parse_spark_memory(properties[f"{prefix}.memory"], f"{prefix}.memory")
+    overhead = properties.get(f"{prefix}.memoryOverhead")
+    python = properties.get("spark.executor.pyspark.memory") if role == "executor" else None
+    disk = properties[f"spark.emr-serverless.{role}.disk"]
+    size = worker_size(
+        cores,
+        heap,
+        overhead_mib=parse_spark_memory(overhead, f"{prefix}.memoryOverhead") if overhead else None,
+        overhead_factor=float(properties.get(f"{prefix}.memoryOverheadFactor", "0.1")),
+        extra_mib=parse_spark_memory(python, "spark.executor.pyspark.memory") if python else 0,
+        disk_gib=parse_gigabytes(disk, f"spark.emr-serverless.{role}.disk"),
+    )
+    return size, heap
+
+
+def _cores(name: str, text: str) -> int:
+    if not text.isdigit():
+        raise ValueError(f"{name}: {text!r} is not a whole number of vCPUs")
+    return int(text)
+
+
+def _check_fits(driver: Capacity, executor: Capacity, maximum: CapacityLimit) -> None:
+    over = (driver + executor).exceeded_by(maximum)
+    if over:
+        raise ValueError(
+            f"maximumCapacity: one driver and one executor need {describe(driver + executor)}: more {' and '.join(over)} "
+            f"than the application's maximum of {describe(maximum)}; ask for smaller workers, or raise it"
+        )
+
+
+def _how_many(executor: Capacity, driver: Capacity, maximum: CapacityLimit) -> int:
+    """How many executors fit beside the driver."""
+    bounds = (
+        (maximum.cpu, driver.cpu, executor.cpu),
+        (maximum.memory_mib, driver.memory_mib, executor.memory_mib),
+        (maximum.disk_gib, driver.disk_gib, executor.disk_gib),
+    )
+    return min([NO_LIMIT, *((most - taken) // each for most, taken, each in bounds if most is not None)])
+
+
+def _executor_bounds(
+    properties: dict[str, str], driver: Capacity, executor: Capacity, maximum: CapacityLimit
+) -> dict[str, str]:
+    """Bound what Spark asks for by what the application can ever give; the broker holds the ceiling itself."""
+    most = _how_many(executor, driver, maximum)
+    if properties.get("spark.dynamicAllocation.enabled", "true").lower() != "true":
+        wanted = _executors(properties.get("spark.executor.instances", "3"))
+        return {"spark.executor.instances": str(min(wanted, most))}
+    allocation = "spark.dynamicAllocation."
+    upper = min(_executors(properties.get(allocation + "maxExecutors", "infinity")), most)
+    lower = min(_executors(properties.get(allocation + "minExecutors", "0")), upper)
+    initial = min(max(_executors(properties.get(allocation + "initialExecutors", "3")), lower), upper)
+    bounds = {"maxExecutors": upper, "minExecutors": lower, "initialExecutors": initial}
+    # With dynamic allocation Spark reads executor.instances as one more lower bound of the initial number.
+    instances = {"spark.executor.instances": "0"} if "spark.executor.instances" in properties else {}
+    return {**{allocation + name: str(value) for name, value in bounds.items()}, **instances}
+
+
+def _executors(text: str) -> int:
+    if text in ("infinity", "2147483647"):
+        return NO_LIMIT
+    if not text.isdigit():
+        raise ValueError(f"{text[:40]!r} is not a number of executors")
+    return int(text)
+
+
+def _with_prefix(properties: dict[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): value for name, value in properties.items() if name.startswith(prefix)}

@@ -1,0 +1,101 @@
+"""Everything that is known of one application and its runs at one moment: what a plan is made from."""
+
+from dataclasses import dataclass, field
+
+from ember.model import labels
+from ember.model.application import EMRApplicationSpec, EMRApplicationStatus
+from ember.model.jobrun import JobRunSpec, JobRunStatus
+from ember.model.settings import Settings
+from ember.model.states import JobRunState, is_terminal
+from ember.plan.facts import ExecutorRequest
+from ember.plan.pods import Object, PodBuilder
+from ember.plan.spark import RunPlan
+from ember.plan.workers import Worker
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why something that Ember tried for a run did not work. In memory only: it is tried again after a restart."""
+
+    reason: str  # a condition reason, CamelCase
+    message: str
+    permanent: bool
+    since: float
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One job run. `plan` is None, and `invalid` says why, when the specification cannot be carried out."""
+
+    key: Key
+    uid: str
+    generation: int
+    created_at: float
+    object: Object
+    spec: JobRunSpec | None
+    status: JobRunStatus
+    plan: RunPlan | None = None
+    invalid: str = ""
+    deleting: bool = False
+    driver: Worker | None = None
+    driver_object: Object | None = None
+    executors: tuple[Worker, ...] = ()
+    waiting: tuple[ExecutorRequest, ...] = ()
+    problem: Problem | None = None
+
+    @property
+    def state(self) -> JobRunState | None:
+        """The state in its status; None for a run that was never looked at."""
+        return self.status.state
+
+    @property
+    def live(self) -> bool:
+        """Neither ended nor being deleted."""
+        return not self.deleting and (self.state is None or not is_terminal(self.state))
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """The driver, if there is one, and the executors."""
+        return (self.driver, *self.executors) if self.driver is not None else self.executors
+
+
+@dataclass(frozen=True)
+class ApplicationView:
+    """The application itself. `invalid` says why it cannot be used."""
+
+    key: Key
+    uid: str
+    generation: int
+    object: Object
+    spec: EMRApplicationSpec | None
+    status: EMRApplicationStatus
+    invalid: str = ""
+    deleting: bool = False
+
+
+@dataclass(frozen=True)
+class Shard:
+    """An application with its runs: the unit in which decisions are made, one after the other.
+
+    `application` is None when runs name one that does not exist. `strays` are pods whose run is gone.
+    """
+
+    now: float
+    settings: Settings
+    pods: PodBuilder
+    application: ApplicationView | None
+    runs: tuple[RunView, ...]
+    strays: tuple[Worker, ...] = field(default=())
+
+    def image(self) -> str:
+        """The image of the application's release. Raises ValueError when the catalogue does not have it."""
+        assert self.application is not None
+        assert self.application.spec is not None
+        return self.settings.release(self.application.spec.release_label).image
+
+
+def is_driver(worker: Worker) -> bool:
+    """Whether a worker is a driver."""
+    return worker.role == labels.DRIVER

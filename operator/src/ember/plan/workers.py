@@ -1,0 +1,141 @@
+"""What a worker pod is, read from its Kubernetes object and from what its launcher and the log agent said."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ember.model import labels
+from ember.model.capacity import Capacity
+from ember.plan.facts import UploadReport, WorkerReport
+
+# Waiting reasons of a container that will not mend themselves; the kubelet goes on trying, we do not wait for ever.
+STUCK_REASONS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker pod as plans see it. Times are epoch seconds."""
+
+    namespace: str
+    name: str
+    uid: str
+    role: str  # driver | executor
+    run_name: str  # empty for an idle warm worker
+    run_uid: str
+    attempt: int
+    executor_id: str
+    capacity: Capacity
+    created_at: float
+    scheduled: bool
+    running: bool  # its container runs
+    started: (
+        bool  # its launcher said that the driver or executor started, or the container runs without a word for long
+    )
+    ended: bool
+    exit_code: int | None
+    end_reason: str
+    ended_at: float | None
+    stuck: str  # why its container cannot start; empty when it can
+    stop: str  # why it was told to stop; empty when it was not
+    deleting: bool
+    logs_complete: bool
+    logs_error: str
+
+    @property
+    def holds_capacity(self) -> bool:
+        """A pod counts against the maximum from its creation until its container has ended."""
+        return not self.ended
+
+
+def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadReport | None) -> Worker:
+    """Read a worker pod. Reports win over the pod's status, which the kubelet brings up to two seconds late."""
+    meta, status = pod["metadata"], pod.get("status", {})
+    names, notes = meta.get("labels", {}), meta.get("annotations", {})
+    container = _container_state(status)
+    terminated = container.get("terminated")
+    said_end = report is not None and report.event == "ended"
+    phase = status.get("phase", "Pending")
+    ended = said_end or terminated is not None or phase in ("Succeeded", "Failed")
+    exit_code, end_reason = _exit(report if said_end else None, terminated, status)
+    return Worker(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta.get("uid", ""),
+        role=names.get(labels.COMPONENT, ""),
+        run_name=notes.get(labels.JOB_RUN_NAME, ""),
+        run_uid=names.get(labels.JOB_RUN_UID, ""),
+        attempt=int(names.get(labels.ATTEMPT, "1")),
+        executor_id=names.get(labels.SPARK_EXEC_ID, ""),
+        capacity=Capacity.from_annotation(notes[labels.WORKER]) if labels.WORKER in notes else Capacity.zero(),
+        created_at=epoch(meta.get("creationTimestamp")) or 0.0,
+        scheduled=bool(pod.get("spec", {}).get("nodeName")),
+        running="running" in container,
+        started=(report is not None) or "running" in container,
+        ended=ended,
+        exit_code=exit_code if ended else None,
+        end_reason=end_reason if ended else "",
+        ended_at=_ended_at(report if said_end else None, terminated),
+        stuck=_stuck(container),
+        stop=notes.get(labels.STOP, ""),
+        deleting="deletionTimestamp" in meta,
+        logs_complete=upload is not None and upload.complete,
+        logs_error=upload.error if upload is not None else "",
+    )
+
+
+def epoch(timestamp: str | None) -> float | None:
+    """Epoch seconds of an RFC 3339 time as Kubernetes writes it; None for none."""
+    return datetime.fromisoformat(timestamp).timestamp() if timestamp else None
+
+
+def _container_state(status: dict[str, Any]) -> dict[str, Any]:
+    statuses = status.get("containerStatuses") or [{}]
+    state: dict[str, Any] = statuses[0].get("state") or {}
+    return state
+
+
+def _exit(
+    report: WorkerReport | None, terminated: dict[str, Any] | None, status: dict[str, Any]
+) -> tuple[int | None, str]:
+    """Exit code and a reason that a human understands, from the best witness there is."""
+    if terminated is not None and terminated.get("reason") == "OOMKilled":
+        return terminated.get("exitCode", 137), "OOMKilled: the worker used more memory than its size allows"
+    if report is not None:
+        return report.exit_code, report.reason
+    if terminated is not None:
+        return terminated.get("exitCode"), _message(terminated) or terminated.get("reason", "")
+    if status.get("reason"):  # evicted, preempted, node lost: the pod failed as a whole
+        return None, f"{status['reason']}: {status.get('message', '')}".strip(": ")
+    return None, ""
+
+
+def _message(terminated: dict[str, Any]) -> str:
+    """The reason in the launcher's termination message, if it wrote one."""
+    try:
+        said = json.loads(terminated.get("message") or "{}")
+    except ValueError:
+        return ""
+    return str(said.get("reason", "")) if isinstance(said, dict) else ""
+
+
+def _ended_at(report: WorkerReport | None, terminated: dict[str, Any] | None) -> float | None:
+    if report is not None:
+        return report.at
+    return epoch(terminated.get("finishedAt")) if terminated else None
+
+
+def _stuck(container: dict[str, Any]) -> str:
+    waiting = container.get("waiting") or {}
+    if waiting.get("reason") in STUCK_REASONS:
+        return f"{waiting['reason']}: {waiting.get('message', '')}".strip(": ")
+    return ""
