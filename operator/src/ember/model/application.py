@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from ember.model.base import EmberModel, NotSupportedYet, OnlySupported, StatusModel
+from ember.model.base import CutText, EmberModel, NotSupportedYet, OnlySupported, StatusModel
 from ember.model.capacity import CapacityLimit, CapacityUsage
 from ember.model.conditions import Conditions
 from ember.model.configuration import Configurations
@@ -228,8 +228,8 @@ class EMRApplicationStatus(StatusModel):
 
     state: ApplicationState | None = None
     """The contract's state."""
-    state_details: Annotated[str, Field(max_length=256)] = ""
-    """Why, in a sentence."""
+    state_details: CutText = ""
+    """Why, in a sentence of at most 256 characters; longer ones are cut."""
     application_id: str = ""
     """The id in log paths and in the AWS API."""
     observed_generation: Annotated[int, Field(ge=0)] | None = None

@@ -5,14 +5,17 @@ Data only: nothing in ``ember.model`` reads a clock, a file, the network, or log
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 UNSUPPORTED_KEY = "x-ember-unsupported"
 """Key which the marks leave in a JSON schema; ``crd`` turns it into a CEL rule and removes it."""
+
+MAX_TEXT = 256
+"""EMR's limit of ``stateDetails``, in characters."""
 
 # EMR writes these words in its own way: memoryGBHour, vCPUHour; and ours: memoryMiB.
 _WORDS = {"vcpu": "vCPU", "gb": "GB", "mib": "MiB", "gib": "GiB"}
@@ -48,6 +51,19 @@ class StatusModel(EmberModel):
     def to_manifest(self) -> dict[str, Any]:
         """Return plain JSON data; fields which are not set, empty texts and empty lists are left out."""
         return {name: value for name, value in super().to_manifest().items() if value not in ("", [])}
+
+    def updated(self, **changes: object) -> Self:
+        """Return a copy with these fields (by their Python names) changed and validated, unlike ``model_copy``."""
+        return type(self).model_validate({**dict(self), **changes})
+
+
+def _cut(text: object) -> object:
+    """Cut a text to EMR's limit: a long error message must not keep a state from being written."""
+    return text[: MAX_TEXT - 1] + "…" if isinstance(text, str) and len(text) > MAX_TEXT else text
+
+
+CutText = Annotated[str, BeforeValidator(_cut)]
+"""A sentence for people; longer ones are cut to 256 characters."""
 
 
 @dataclass(frozen=True, slots=True)

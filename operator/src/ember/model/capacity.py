@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 from pydantic import Field
 
-from ember.model.base import EmberModel
+from ember.model.base import StatusModel
 from ember.model.quantity import MIB_PER_GIB
 
 MIN_OVERHEAD_MIB = 384
@@ -17,7 +17,7 @@ DEFAULT_DISK_GIB = 20
 MAX_DISK_GIB = 200
 
 
-class CapacityLimit(EmberModel):
+class CapacityLimit(StatusModel):
     """An upper bound; a field which is None is not bounded."""
 
     cpu: int | None = None
@@ -28,7 +28,7 @@ class CapacityLimit(EmberModel):
     """Ephemeral disk in GiB."""
 
 
-class Capacity(EmberModel):
+class Capacity(StatusModel):
     """CPU, memory and disk of one worker or of many. The remainder of a lowered limit may be negative."""
 
     cpu: int
@@ -145,7 +145,7 @@ def worker_size(
     return Capacity(cpu=cores, memory_mib=gigabytes * MIB_PER_GIB, disk_gib=disk_gib)
 
 
-class CapacityUsage(EmberModel):
+class CapacityUsage(StatusModel):
     """Capacity used against its maximum."""
 
     used: Capacity = Field(default_factory=Capacity.zero)

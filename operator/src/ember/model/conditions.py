@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from ember.model.base import StatusModel
+from ember.model.base import CutText, StatusModel
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -20,7 +20,7 @@ class Condition(StatusModel):
     """Whether the condition holds."""
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
     """One word in CamelCase for programs."""
-    message: Annotated[str, Field(max_length=32768)] = ""
+    message: CutText = ""
     """A sentence for people."""
     last_transition_time: AwareDatetime
     """When the status last changed."""
@@ -28,7 +28,13 @@ class Condition(StatusModel):
     """The generation of the spec which this was found for."""
 
 
-Conditions = Annotated[list[Condition], Field(max_length=16)]
+Conditions = Annotated[
+    list[Condition],
+    Field(
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    ),
+]
 
 
 def set_condition(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from ember.model.application import DiskEncryptionConfiguration
-from ember.model.base import EmberModel, NotSupportedYet, OnlySupported, StatusModel
+from ember.model.base import CutText, EmberModel, NotSupportedYet, OnlySupported, StatusModel
 from ember.model.conditions import Conditions
 from ember.model.configuration import Configurations
 from ember.model.contract import NOT_BLANK, Arn, RoleArn, Tags
@@ -134,8 +134,8 @@ class JobRunStatus(StatusModel):
 
     state: JobRunState | None = None
     """The contract's state."""
-    state_details: Annotated[str, Field(max_length=256)] = ""
-    """Why, in a sentence."""
+    state_details: CutText = ""
+    """Why, in a sentence of at most 256 characters; longer ones are cut."""
     job_run_id: str = ""
     """The id in log paths and in the AWS API."""
     application_id: str = ""

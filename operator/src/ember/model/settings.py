@@ -86,7 +86,7 @@ class StoreSettings(SettingsModel):
     path_style: bool = True
     """`https://endpoint/bucket/key` instead of `https://bucket.endpoint/key`."""
     secret_name: str = "ember-store"  # noqa: S105 - the name of a Secret, not a secret
-    """Secret in a run's namespace with `accessKeyId` and `secretAccessKey`."""
+    """Secret in a run's namespace: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and `AWS_SESSION_TOKEN` if any."""
     managed_log_uri: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]*[a-z0-9](/.*)?)?$")] = ""
     """Prefix of the managed logs (`managedPersistenceMonitoringConfiguration`); empty: none are kept."""
 

@@ -49,20 +49,42 @@ APPLICATION_TRANSITIONS: Mapping[ApplicationState, frozenset[ApplicationState]] 
     _A.TERMINATED: frozenset(),
 }
 
-_ENDS = frozenset({_J.FAILED, _J.CANCELLING, _J.CANCELLED})
+# A run with a driver is never CANCELLED at once: its workers must be ended first.
+_ENDS = frozenset({_J.SUCCESS, _J.FAILED, _J.CANCELLING})
+_ENDS_WITHOUT_DRIVER = _ENDS | {_J.CANCELLED}
 
 JOB_RUN_TRANSITIONS: Mapping[JobRunState, frozenset[JobRunState]] = {
-    _J.SUBMITTED: frozenset({_J.QUEUED, _J.PENDING, _J.SCHEDULED, _J.RUNNING, _J.SUCCESS}) | _ENDS,
-    _J.QUEUED: frozenset({_J.PENDING, _J.SCHEDULED, _J.RUNNING, _J.SUCCESS}) | _ENDS,
-    _J.PENDING: frozenset({_J.SCHEDULED, _J.RUNNING, _J.SUCCESS}) | _ENDS,
-    _J.SCHEDULED: frozenset({_J.RUNNING, _J.SUCCESS}) | _ENDS,
-    _J.RUNNING: frozenset({_J.SUCCESS}) | _ENDS,
+    _J.SUBMITTED: frozenset({_J.QUEUED, _J.PENDING, _J.SCHEDULED, _J.RUNNING}) | _ENDS_WITHOUT_DRIVER,
+    _J.QUEUED: frozenset({_J.PENDING, _J.SCHEDULED, _J.RUNNING}) | _ENDS_WITHOUT_DRIVER,
+    _J.PENDING: frozenset({_J.SCHEDULED, _J.RUNNING}) | _ENDS_WITHOUT_DRIVER,
+    _J.SCHEDULED: frozenset({_J.RUNNING}) | _ENDS,
+    _J.RUNNING: _ENDS,
     # Never SUCCESS: who asked for the end gets CANCELLED, even if the driver was quicker.
     _J.CANCELLING: frozenset({_J.CANCELLED, _J.FAILED}),
     _J.SUCCESS: frozenset(),
     _J.FAILED: frozenset(),
     _J.CANCELLED: frozenset(),
 }
+
+MEANING: Mapping[ApplicationState | JobRunState, str] = {
+    _A.CREATING: "The operator has not accepted it yet; `stateDetails` says what is missing.",
+    _A.CREATED: "Accepted; it has never run.",
+    _A.STARTING: "Pre-initialized workers are being made.",
+    _A.STARTED: "Runs may start; pre-initialized workers, if any, are ready.",
+    _A.STOPPING: "It was idle for long enough, or is being deleted: workers are released.",
+    _A.STOPPED: "No workers; the next run starts it.",
+    _A.TERMINATED: "Deleted.",
+    _J.SUBMITTED: "The operator has seen the run.",
+    _J.QUEUED: "It waits: the application has no capacity or too many concurrent runs.",
+    _J.PENDING: "Capacity is reserved; its driver is about to be made.",
+    _J.SCHEDULED: "Its driver pod exists.",
+    _J.RUNNING: "Its driver runs.",
+    _J.SUCCESS: "The driver ended with exit code 0.",
+    _J.FAILED: "The run could not start, or ended otherwise; `stateDetails` says why.",
+    _J.CANCELLING: "Its end was asked for, or it ran out of time: workers are being ended.",
+    _J.CANCELLED: "It was ended and its workers are gone.",
+}
+"""What each state means, for the reference pages."""
 
 _TERMINAL = frozenset({_A.TERMINATED, _J.SUCCESS, _J.FAILED, _J.CANCELLED})
 
