@@ -69,7 +69,7 @@ class Value:
 def values(text: str) -> Iterator[Value]:
     """Yield each key of the document, parents before their children."""
     root = yaml.compose(text)
-    assert isinstance(root, yaml.MappingNode)  # noqa: S101  values.yaml is a mapping
+    assert isinstance(root, yaml.MappingNode)
     yield from _below(root, (), text.splitlines())
 
 

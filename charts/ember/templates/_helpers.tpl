@@ -40,6 +40,11 @@ app.kubernetes.io/managed-by: ember
 {{ .Values.broker.host | default (printf "ember-broker.%s.svc" .Release.Namespace) }}
 {{- end }}
 
+{{- define "ember.brokerUrl" -}}
+{{- $port := int .Values.broker.servicePort -}}
+https://{{ include "ember.brokerHost" . }}{{ if ne $port 443 }}:{{ $port }}{{ end }}
+{{- end }}
+
 {{/* The operator's settings (ember.model.settings): the chart's values of the same names, and what only the chart knows. */}}
 {{- define "ember.settings" -}}
 {{- $namespaces := list -}}

@@ -42,6 +42,20 @@ def test_the_settings_know_namespaces_and_broker() -> None:
     assert list(settings().namespaces) == [NAMESPACE]
 
 
+def test_defaults_of_the_chart_are_those_of_the_operator() -> None:
+    made = settings()
+    plain = Settings(namespaces=[NAMESPACE], release_namespace=NAMESPACE, releases=made.releases)
+    assert made.model_dump(exclude={"broker"}) == plain.model_dump(exclude={"broker"})
+    assert made.broker_url == plain.broker_url
+
+
+def test_workers_log_agents_and_operator_agree_on_the_brokers_url() -> None:
+    for values in ((), ("broker.servicePort=8443",), ("broker.host=broker.example",)):
+        agent = named(render(*values), "DaemonSet", "ember-logagent")["spec"]["template"]["spec"]["containers"][0]
+        given = {variable["name"]: variable.get("value") for variable in agent["env"]}
+        assert given["EMBER_BROKER_URL"] == settings(*values).broker_url
+
+
 def test_values_reach_the_settings_unchanged() -> None:
     made = settings("store.endpoint=http://minio:9000", "workers.cpuOvercommit=4", "logs.rotateBytes=1048576")
     dumped = made.model_dump(by_alias=True)
