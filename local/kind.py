@@ -5,16 +5,19 @@ developed on, which have no Docker engine and reach no image registry.
 """
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 from local import console
-from local.paths import state_dir
+from local.paths import bin_dir, state_dir
 from local.programs.build import ensure
 from local.shell import attempt, run
 
 CLUSTER = "ember-local"
 REGISTRY_CONTAINER = "ember-registry"
 REGISTRY_PORT = 5001
+TOOLS = {"kubectl": "kubernetes", "helm": "helm"}
 CONFIGURATION = """kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
 containerdConfigPatches:
@@ -40,7 +43,8 @@ class KindCluster:
         if self.healthy():
             console.say(f"The cluster {CLUSTER} is up.")
             return
-        ensure(["kubernetes", "helm"])
+        # Where there is a kind there mostly are these too; building them takes minutes.
+        ensure([program for tool, program in TOOLS.items() if not shutil.which(tool)])
         self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
         with console.step("registry"):
             self._start_registry()
@@ -62,7 +66,8 @@ class KindCluster:
 
     def status(self) -> dict[str, str]:
         """Return how the API server and the registry are."""
-        answer = attempt(["kubectl", f"--kubeconfig={self.kubeconfig}", "get", "--raw=/readyz"], timeout=10)
+        kubectl = shutil.which("kubectl", path=f"{os.environ.get('PATH', '')}{os.pathsep}{bin_dir()}") or "kubectl"
+        answer = attempt([kubectl, f"--kubeconfig={self.kubeconfig}", "get", "--raw=/readyz"], timeout=10)
         running = attempt(["docker", "inspect", "-f", "{{.State.Running}}", REGISTRY_CONTAINER]).stdout.strip()
         return {
             "API server": "ready" if answer.stdout.strip() == "ok" else "not ready",

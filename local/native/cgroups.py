@@ -1,6 +1,8 @@
 """The cgroup that holds all pods: made before the kubelet, emptied and removed after it."""
 
+import contextlib
 import os
+import time
 from pathlib import Path
 
 from local.native.layout import CGROUP
@@ -49,12 +51,12 @@ def kill() -> None:
 
 
 def remove() -> None:
-    """Remove it with all below; a group that is still busy is left."""
-    for group in reversed(_groups()):
-        try:
-            group.rmdir()
-        except OSError:
-            continue
+    """Remove it with all below; the kernel needs a moment after the last process has ended."""
+    deadline = time.monotonic() + 5
+    while (groups := _groups()) and time.monotonic() < deadline:
+        for group in reversed(groups):
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
 
 def _groups() -> list[Path]:

@@ -90,6 +90,9 @@ def _controller(layout: Layout, program: str, more: Mapping[str, object]) -> Com
         "bind-address": "127.0.0.1",
         # There is one of each: an election would only delay it.
         "leader-elect": "false",
+        # The usual limits are for many nodes on one API server: they would delay every start by seconds.
+        "kube-api-qps": 500,
+        "kube-api-burst": 1000,
     }
     return [executable(program), *_flags(values | dict(more))]
 
@@ -105,6 +108,7 @@ def controller_manager(layout: Layout) -> Command:
         "service-account-private-key-file": pki / "sa.key",
         "use-service-account-credentials": "true",
         "allocate-node-cidrs": "false",
+        "flex-volume-plugin-dir": layout.kubelet / "plugins",
         "service-cluster-ip-range": SERVICES,
     }
     return _controller(layout, "kube-controller-manager", more)

@@ -38,14 +38,12 @@ def write(layout: Layout, pause: str, runc: str) -> None:
 
 def containerd(layout: Layout, pause: str, runc: str) -> str:
     """Configure containerd; the three settings at the runtime's top let it work without CAP_SYS_RESOURCE."""
-    return f"""version = 3
+    return f"""version = 4
+imports = []
 root = "{layout.containerd_root}"
 state = "{layout.containerd_state}"
-[grpc]
-  address = "{layout.containerd_socket}"
-[plugins.'io.containerd.cri.v1.images']
+{_sockets(layout)}[plugins.'io.containerd.cri.v1.images']
   snapshotter = "overlayfs"
-  max_concurrent_downloads = 8
   [plugins.'io.containerd.cri.v1.images'.pinned_images]
     sandbox = "{pause}"
   [plugins.'io.containerd.cri.v1.images'.registry]
@@ -64,18 +62,31 @@ state = "{layout.containerd_state}"
       runtime_type = "io.containerd.runc.v2"
       [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
         BinaryName = "{runc}"
+        Root = "{layout.state / "runc"}"
         SystemdCgroup = false
+[plugins.'io.containerd.internal.v1.opt']
+  path = "{layout.state / "opt"}"
+[plugins.'io.containerd.nri.v1.nri']
+  disable = true
 """
 
 
 def containerd_maintenance(layout: Layout) -> str:
     """Configure a containerd that only tends its store: it neither knows nor serves pods."""
-    return f"""version = 3
+    return f"""version = 4
+imports = []
 root = "{layout.containerd_root}"
 state = "{layout.containerd_state}"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime"]
-[grpc]
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime",
+  "io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"]
+{_sockets(layout)}"""
+
+
+def _sockets(layout: Layout) -> str:
+    return f"""[plugins.'io.containerd.server.v1.grpc']
   address = "{layout.containerd_socket}"
+[plugins.'io.containerd.server.v1.ttrpc']
+  address = "{layout.containerd_socket}.ttrpc"
 """
 
 

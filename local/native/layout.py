@@ -76,6 +76,11 @@ class Layout:
         return self.state / "sysctls.json"
 
     @property
+    def traces(self) -> Path:
+        """Which directories elsewhere were not there before."""
+        return self.state / "traces.json"
+
+    @property
     def kubelet(self) -> Path:
         """The kubelet's own directory, with the pods' volumes."""
         return self.state / "kubelet"

@@ -1,15 +1,13 @@
 """Take a node away, whole or in pieces: after `down`, after a kill half way, after a reboot."""
 
-import os
 import shutil
 from pathlib import Path
 
 from local import console
 from local.errors import LocalError
-from local.native import cgroups, network, store, sysctls
+from local.native import cgroups, network, store, sysctls, traces
 from local.native.layout import HOST_DEVICE, NAMESPACE_FILE, Layout
 from local.native.processes import Identity, ProcessTable, end, identify
-from local.shell import attempt
 
 # These write to disk what is kept; they are asked to end. The others' data goes with the cluster.
 GENTLY = ("containerd", "registry")
@@ -39,13 +37,14 @@ def clean(layout: Layout) -> None:
     _end_processes(layout)
     if layout.state.exists():
         _tidy_store(layout)
-    _unmount(layout.state)
-    _unmount(layout.containerd_root)
+    traces.unmount(layout.state)
+    traces.unmount(layout.containerd_root)
     network.remove()
     cgroups.remove()
     sysctls.restore(layout.sysctls)
     _remove_container_logs(layout)
-    _remove_tree(layout.state)
+    traces.remove(layout.traces)
+    traces.remove_tree(layout.state)
 
 
 def _end_processes(layout: Layout) -> None:
@@ -91,37 +90,10 @@ def _tidy_store(layout: Layout) -> None:
         console.say(f"The images' store could not be tidied up: {error}")
 
 
-def mounts_below(directory: Path, table: str) -> list[str]:
-    """Return the mount points below a directory, the innermost first, from the text of /proc/self/mounts."""
-    points = [line.split()[1].replace("\\040", " ") for line in table.splitlines()]
-    return [point for point in reversed(points) if point == str(directory) or point.startswith(f"{directory}/")]
-
-
-def _unmount(directory: Path) -> None:
-    for point in mounts_below(directory, Path("/proc/self/mounts").read_text()):
-        attempt(["umount", "--lazy", point])
-
-
 def _remove_container_logs(layout: Layout) -> None:
-    """Remove the links that every kubelet makes in /var/log, wherever its logs are."""
+    """Remove the links that a kubelet makes in /var/log, wherever its logs are."""
     if not CONTAINER_LOGS.is_dir():
         return
     for link in CONTAINER_LOGS.iterdir():
         if link.is_symlink() and str(link.readlink()).startswith(f"{layout.state}/"):
             link.unlink()
-    if not any(CONTAINER_LOGS.iterdir()):
-        CONTAINER_LOGS.rmdir()
-
-
-def _remove_tree(directory: Path) -> None:
-    if not directory.exists():
-        return
-    if left := mounts_below(directory, Path("/proc/self/mounts").read_text()):
-        # Deleting through a mount would delete what is somebody else's.
-        raise LocalError(f"{left[0]} is still mounted; unmount it and run `down` again.")
-    shutil.rmtree(directory, onerror=_gone_already)
-
-
-def _gone_already(_function: object, path: str, _error: object) -> None:
-    if os.path.lexists(path):
-        raise LocalError(f"{path} cannot be removed.")

@@ -17,6 +17,7 @@ from local.native import (
     network,
     store,
     sysctls,
+    traces,
 )
 from local.native.layout import NAME, REGISTRY, Layout, layout
 from local.native.processes import ProcessTable
@@ -100,6 +101,7 @@ class NativeNode:
         files = self._files
         files.state.mkdir(parents=True)
         sysctls.save(files.sysctls)
+        traces.save(files.traces)
         with console.step("network, certificates, configuration"):
             sysctls.allow_forwarding()
             network.create()

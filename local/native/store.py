@@ -52,6 +52,10 @@ def forget_containers(layout: Layout) -> None:
         wait_for("containerd's store", lambda: answers(layout), table, seconds=30)
         if containers := ctr(layout, "containers", "list", "--quiet").split():
             ctr(layout, "containers", "delete", *containers)
+        sandboxes = [line.split()[0] for line in ctr(layout, "sandboxes", "list").splitlines()[1:]]
+        if sandboxes:
+            # By force: nothing is left that could be stopped first.
+            ctr(layout, "sandboxes", "remove", "--force", *sandboxes)
     finally:
         table.stop(table.known(), grace=5)
 
@@ -63,7 +67,7 @@ def answers(layout: Layout) -> bool:
 
 def ctr(layout: Layout, *arguments: str) -> str:
     """Run ctr among the images and containers of Kubernetes."""
-    return run(_ctr(layout, *arguments))
+    return run(_ctr(layout, *arguments), timeout=300)
 
 
 def _ctr(layout: Layout, *arguments: str) -> list[str | Path]:
