@@ -1,0 +1,236 @@
+"""Follows the log of one pod from its first line to its last, and has it uploaded."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ember.logagent import cri
+from ember.logagent.channel import BrokerError, Channel, PodOrder, pause
+from ember.logagent.files import LogFiles
+from ember.logagent.options import AgentOptions
+from ember.logagent.stream import LogStream
+from ember.logagent.uploads import ObjectStore, Uploads
+from ember.store import StoreError
+from ember.telemetry.logs import bind
+from ember.telemetry.metrics import AgentMetrics
+
+_STREAMS = ("stdout", "stderr")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all followers of an agent share. `reader` has one thread: pods take turns in it, none gets two in a row."""
+
+    options: AgentOptions
+    channel: Channel
+    store: ObjectStore
+    metrics: AgentMetrics
+    reader: Executor
+    uploads_at_once: asyncio.Semaphore
+    clock: Callable[[], float]
+
+
+class Follower:
+    """One pod's log."""
+
+    def __init__(self, order: PodOrder, shared: Surroundings) -> None:
+        self.order = order
+        self.failing = False
+        self._shared = shared
+        self._log = bind(logging.getLogger(__name__), namespace=order.namespace, pod=order.name)
+        self._scratch = shared.options.scratch / order.uid
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        self._files = LogFiles(shared.options.node_logs / order.directory)
+        self._parser = cri.Parser()
+        self._streams = {name: LogStream(name, self._scratch, shared.options.rotate_bytes) for name in _STREAMS}
+        self._skip: dict[bytes, int] = {}
+        self._resumed = False
+        self._ended = asyncio.Event()
+        self._ended_at = 0.0
+        self._drained = asyncio.Event()
+        self._told = ""
+        self._uploads = Uploads(
+            shared.store,
+            order.namespace,
+            order.destinations,
+            self._streams,
+            in_thread=self._in_thread,
+            turns=shared.uploads_at_once,
+            metrics=shared.metrics,
+        )
+        self.update(order)
+
+    def update(self, order: PodOrder) -> None:
+        """Take what the broker says now."""
+        self.order = order
+        if order.ended and not self._ended.is_set():
+            self._ended_at = self._shared.clock()
+            self._ended.set()
+
+    async def run(self) -> None:
+        """Follow to the end; returns once the broker knows that all is uploaded."""
+        reading = asyncio.create_task(self._read())
+        try:
+            uploading = asyncio.create_task(self._upload())
+            try:
+                await asyncio.gather(reading, uploading)
+            finally:
+                uploading.cancel()
+            await self._complete()
+        finally:
+            reading.cancel()
+            await self._in_thread(self._clean)
+
+    async def refresh(self) -> None:
+        """Upload what there is now: the agent is about to stop."""
+        await self._uploads.refresh(final=False)
+
+    async def _in_thread(self, call: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._shared.reader, call)
+
+    async def _read(self) -> None:
+        options = self._shared.options
+        while True:
+            if await self._in_thread(self._turn):
+                continue
+            if self._files.rotated_at_first and not self._resumed:
+                await self._resume()
+                continue
+            if self._whole():
+                break
+            if self._ended.is_set():
+                await asyncio.sleep(options.ending_poll_interval)
+            else:
+                await pause(self._ended, options.poll_interval)
+        await self._in_thread(self._finish)
+        self._drained.set()
+
+    def _turn(self) -> bool:
+        """Read a bounded piece; tells whether there was one. Runs in the reader's thread."""
+        self._files.scan()
+        if self._files.rotated_at_first and not self._resumed:
+            return False
+        if not all([stream.write_out() for stream in self._streams.values()]):
+            return False  # the scratch disk is full: the files on the node, held open, are the place to wait in
+        self._drop_excess()
+        data = self._files.read(self._shared.options.turn_bytes)
+        if data:
+            self._shared.metrics.read_bytes.inc(len(data))
+            self._feed(self._parser.feed(data))
+        return bool(data)
+
+    def _drop_excess(self) -> None:
+        if dropped := self._files.drop_excess(self._shared.options.backlog_bytes):
+            self._shared.metrics.dropped_bytes.inc(dropped)
+            self._log.warning("log dropped: written faster than it can be read", extra={"bytes": dropped})
+            self._feed(self._parser.flush())
+            notice = (
+                f"\n[ember: {dropped} bytes of this log were dropped here: it was written faster than it can be read]\n"
+            )
+            self._streams["stderr"].feed(notice.encode())
+
+    def _feed(self, pieces: list[cri.Piece]) -> None:
+        if self._skip:
+            pieces = cri.after(pieces, self._skip)
+        content = cri.content(pieces)
+        self._streams["stdout"].feed(content.stdout, content.times.get("stdout"))
+        self._streams["stderr"].feed(content.stderr, content.times.get("stderr"))
+
+    def _whole(self) -> bool:
+        """Tell, at the end of the file, whether nothing more can come. Every wait for it has a bound."""
+        if not self._ended.is_set():
+            return False
+        options = self._shared.options
+        waited = self._shared.clock() - self._ended_at
+        if not self._files.found:
+            return waited >= options.no_directory_bound
+        if all(stream.marked for stream in self._streams.values()):
+            return True
+        return waited >= (options.quiet if self.order.terminated else options.no_mark_bound)
+
+    def _finish(self) -> None:
+        self._feed(self._parser.flush())
+        for stream in self._streams.values():
+            stream.finish()
+
+    async def _resume(self) -> None:
+        """Go on where an agent before this one stopped, if the kubelet has deleted the log's beginning since."""
+        earliest = cri.instant(self._files.first_line().partition(b" ")[0])
+        delay = self._shared.options.first_retry
+        while True:
+            try:
+                begun = await self._uploads.begun(earliest)
+                break
+            except StoreError as error:
+                await self._tell(str(error))
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, self._shared.options.longest_retry)
+
+        def begin() -> None:
+            for name, known in begun.items():
+                self._streams[name].remove()
+                self._streams[name] = LogStream(name, self._scratch, self._shared.options.rotate_bytes, known)
+                self._skip[name.encode()] = cri.instant(known.last)
+
+        await self._in_thread(begin)
+        self._resumed = True
+
+    async def _upload(self) -> None:
+        options = self._shared.options
+        wait, retry = options.upload_interval, options.first_retry
+        while True:
+            if not self._drained.is_set():
+                await pause(self._drained, wait)
+            final = self._drained.is_set()
+            error = await self._uploads.refresh(final=final)
+            await self._tell(error)
+            if error:
+                wait, retry = retry, min(2 * retry, options.longest_retry)
+                if final:
+                    await asyncio.sleep(wait)
+            elif final:
+                return
+            else:
+                wait, retry = options.upload_interval, options.first_retry
+
+    async def _tell(self, error: str) -> None:
+        """Report an error, or its end, when it is news."""
+        self.failing = bool(error)
+        if error == self._told:
+            return
+        self._log.log(logging.WARNING if error else logging.INFO, error or "uploads work again")
+        try:
+            await self._shared.channel.report(self.order.uid, complete=False, error=error)
+            self._told = error
+        except BrokerError as failure:
+            self._log.warning("the broker could not be told: %s", failure)
+
+    async def _complete(self) -> None:
+        delay = 0.2
+        while True:
+            try:
+                await self._shared.channel.report(self.order.uid, complete=True, error="")
+                break
+            except BrokerError as failure:
+                self._log.warning("the broker could not be told of the end: %s", failure)
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, 5.0)
+        seconds = self._shared.clock() - self._ended_at
+        self._shared.metrics.completion_seconds.observe(seconds)
+        self._log.info("log complete", extra={"seconds": round(seconds, 3)})
+
+    def _clean(self) -> None:
+        self._files.close()
+        for stream in self._streams.values():
+            stream.remove()
+        self._remove(self._scratch)
+
+    @staticmethod
+    def _remove(directory: Path) -> None:
+        for left in directory.glob("*"):
+            left.unlink(missing_ok=True)
+        directory.rmdir()
