@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, PlainSerializer
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -62,7 +62,8 @@ def _cut(text: object) -> object:
     return text[: MAX_TEXT - 1] + "…" if isinstance(text, str) and len(text) > MAX_TEXT else text
 
 
-CutText = Annotated[str, BeforeValidator(_cut)]
+# Cut when written too: `model_copy` does not validate.
+CutText = Annotated[str, BeforeValidator(_cut), PlainSerializer(_cut, return_type=str)]
 """A sentence for people; longer ones are cut to 256 characters."""
 
 

@@ -15,17 +15,17 @@ ALLOWED = frozenset(
         "spark.submit.pyFiles",
         "spark.emr-serverless.driver.disk",
         "spark.emr-serverless.executor.disk",
-        "spark.emr-serverless.memoryOverheadFactor",
-        "spark.kubernetes.memoryOverheadFactor",
     }
 )
 """Members of closed families which a run may set."""
 
 _OWNED = "is set by Ember"
+_STORE = "is set by Ember, from the operator's store settings"
 _ENCRYPTION = "is set by Ember: workers always authenticate and encrypt"
 _PODS = "is not supported: Ember makes the pods"
 _SECRET = "is not supported: credentials come from the store's Secret, a JobRun is readable"  # noqa: S105
 _LATER = "is not supported yet"
+_FACTOR = "is not supported yet: use spark.driver.memoryOverheadFactor and spark.executor.memoryOverheadFactor"
 
 # (a key, or a prefix if it ends in a dot) -> why it is refused. The first match counts.
 REFUSED: Mapping[str, str] = {
@@ -42,15 +42,26 @@ REFUSED: Mapping[str, str] = {
     "spark.blockManager.port": _OWNED,
     "spark.local.dir": _OWNED,
     "spark.launcher.": _OWNED,
-    "spark.kubernetes.": _PODS,
     "spark.authenticate": _ENCRYPTION,
     "spark.authenticate.": _ENCRYPTION,
     "spark.network.crypto.": _ENCRYPTION,
+    "spark.eventLog.dir": "is set by Ember: event logs are kept beside the logs, see monitoringConfiguration",
+    "spark.hadoop.fs.s3a.endpoint": _STORE,
+    "spark.hadoop.fs.s3a.endpoint.region": _STORE,
+    "spark.hadoop.fs.s3a.path.style.access": _STORE,
+    "spark.hadoop.fs.s3a.connection.ssl.enabled": _STORE,
+    "spark.emr-serverless.memoryOverheadFactor": _FACTOR,
+    "spark.kubernetes.memoryOverheadFactor": _FACTOR,
     "spark.emr-serverless.": _LATER,
-    "spark.executorEnv.": _LATER,
+    "spark.kubernetes.": _PODS,
     "spark.driver.resource.": _LATER,
     "spark.executor.resource.": _LATER,
 }
+
+# Variables of a worker's environment: spark.executorEnv.NAME, and EMR's spelling for the driver's.
+_VARIABLE = re.compile(r"spark\.(?:executorEnv|emr-serverless\.driverEnv)\.(.*)")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OWNED_VARIABLE = re.compile(r"(EMBER|POD|AWS|KUBERNETES)_.*|SPARK_LOCAL_DIRS")
 
 _CREDENTIALS = re.compile(
     r"spark\.hadoop\.fs\.s3[an]?\..*(access\.?key|secret\.?key|session\.?token|credential|password|encryption\.key)",
@@ -66,9 +77,17 @@ def refuse(key: str) -> str | None:
         return "is not a property: it holds white space"
     if key in ALLOWED:
         return None
+    if variable := _VARIABLE.fullmatch(key):
+        return _refuse_variable(variable[1])
     if _CREDENTIALS.match(key):
         return _SECRET
     return next((reason for rule, reason in REFUSED.items() if _matches(rule, key)), None)
+
+
+def _refuse_variable(name: str) -> str | None:
+    if not _VARIABLE_NAME.fullmatch(name):
+        return "is not the name of an environment variable"
+    return _OWNED if _OWNED_VARIABLE.fullmatch(name) else None
 
 
 def refusals(conf: Mapping[str, str]) -> list[str]:

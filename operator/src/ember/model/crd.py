@@ -1,8 +1,10 @@
-"""The CustomResourceDefinitions, made from the models. ``python -m ember.model.crd`` prints them.
+"""The CustomResourceDefinitions, made from the models.
 
-The chart's templates are written by ``ember.model.generate``.
+``python -m ember.model.crd`` writes the chart's CRD templates and the reference pages (see ``ember.model.generate``);
+with ``--print`` it prints the CRDs instead.
 """
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,4 +164,7 @@ def to_yaml(document: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print("---\n".join(to_yaml(definition(kind)) for kind in KINDS), end="")
+    # Only the command needs it, and it needs this module.
+    from ember.model.generate import main
+
+    sys.exit(main(sys.argv[1:]))

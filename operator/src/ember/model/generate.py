@@ -1,17 +1,17 @@
 """Write what is made from the models: the chart's CRD templates and the reference pages.
 
-``python -m ember.model.generate`` writes, from the root of the repository; with ``--check`` it only compares, and
-fails if a file differs. This is a tool of the build, the one module here that touches files.
+``python -m ember.model.crd`` writes them, from the root of the repository; with ``--check`` it only compares, and
+fails if a file differs; with ``--print`` it prints the CRDs, for ``kubectl apply --server-side -f -``. This is a tool
+of the build, the one module here that touches files.
 """
 
-import sys
 from pathlib import Path
 
 from ember.model.crd import KINDS, Kind, definition, to_yaml
 from ember.model.reference import crds_page, settings_page, states_page
 
 _HEAD = """\
-{{- /* Made by `python -m ember.model.generate` from operator/src/ember/model: change the models. */}}
+{{- /* Made by `python -m ember.model.crd` from operator/src/ember/model: change the models. */}}
 {{- if .Values.crds.install }}
 """
 _METADATA = """\
@@ -63,17 +63,17 @@ def write(root: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the command; return its exit code."""
-    if arguments == ["--check"]:
-        stale = differing(Path())
-        if stale:
-            print("not up to date, run python -m ember.model.generate:", *stale, sep="\n  ")
-        return 1 if stale else 0
-    if arguments:
-        print(__doc__)
-        return 2
-    write(Path())
+    match arguments:
+        case []:
+            write(Path())
+        case ["--check"]:
+            stale = differing(Path())
+            if stale:
+                print("not up to date, run python -m ember.model.crd:", *stale, sep="\n  ")
+            return 1 if stale else 0
+        case ["--print"]:
+            print("---\n".join(to_yaml(definition(kind)) for kind in KINDS), end="")
+        case _:
+            print(__doc__)
+            return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ from ember.model.schema import Schema, expand
 from ember.model.settings import Settings
 from ember.model.states import APPLICATION_TRANSITIONS, JOB_RUN_TRANSITIONS, MEANING, State, mermaid
 
-_MADE = "<!-- Made by `python -m ember.model.generate` from operator/src/ember/model: change the models. -->\n"
+_MADE = "<!-- Made by `python -m ember.model.crd` from operator/src/ember/model: change the models. -->\n"
 
 
 class _Row(NamedTuple):
