@@ -19,7 +19,7 @@ class WorkerReport:
 
 @dataclass(frozen=True)
 class UploadReport:
-    """What a log agent said of a pod's logs. Fallback: the agent tells it again when asked (it re-reads the node's files)."""
+    """What a log agent said of a pod's logs. Fallback: the agent tells it again."""
 
     complete: bool
     at: float

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ember.model.conditions import set_condition
 from ember.model.jobrun import ExecutorCounts, JobRunStatus
 from ember.model.quantity import human_duration
-from ember.model.states import JobRunState, is_terminal
+from ember.model.states import JobRunState, allowed, is_terminal
 from ember.plan import ids, logs
 from ember.plan.actions import Action, Announce, DeleteWorker, DropRequest, SetRunStatus, StopWorker
 from ember.plan.view import RunView, Shard
@@ -125,6 +125,14 @@ def _waiting(run: RunView, admitted: bool, held_back: str) -> Verdict | None:
 
 
 def _going(run: RunView) -> Verdict:
+    """How far the driver is. What is seen of it may be older than what was written: a state never goes back."""
+    seen = _progress(run)
+    if run.state is not None and not allowed(run.state, seen.state):
+        return Verdict(run.state, seen.reason, run.status.state_details)
+    return seen
+
+
+def _progress(run: RunView) -> Verdict:
     driver = run.driver
     if driver is None or not driver.scheduled:
         message = run.problem.message if run.problem is not None else "the driver's pod is being created"

@@ -1,7 +1,7 @@
 """The Spark properties of a run, and the worker sizes that follow from them.
 
-Later wins: the platform's `sparkDefaults`, EMR Serverless's defaults, the application's `runtimeConfiguration`, the run's
-`applicationConfiguration`, its `sparkSubmitParameters`; last what Ember owns, which nobody can override
+Later wins: EMR Serverless's defaults, the platform's `sparkDefaults`, the application's `runtimeConfiguration`, the
+run's `applicationConfiguration`, its `sparkSubmitParameters`; last what Ember owns, which nobody can override
 (`ember.model.submit` refuses an attempt with a reason).
 """
 
@@ -144,8 +144,8 @@ def _check_fits(driver: Capacity, executor: Capacity, maximum: CapacityLimit) ->
     over = (driver + executor).exceeded_by(maximum)
     if over:
         raise ValueError(
-            f"maximumCapacity: one driver and one executor need {describe(driver + executor)}: more {' and '.join(over)} "
-            f"than the application's maximum of {describe(maximum)}; ask for smaller workers, or raise it"
+            f"maximumCapacity: one driver and one executor need {describe(driver + executor)}: more {' and '.join(over)}"
+            f" than the application's maximum of {describe(maximum)}; ask for smaller workers, or raise it"
         )
 
 

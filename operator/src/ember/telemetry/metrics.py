@@ -92,6 +92,7 @@ class OperatorMetrics:
         self.reconcile_errors = make.counter(
             "ember_reconcile_errors_total", "Reconciliations that ended in an error, by kind of object.", "kind"
         )
+        self.reconcile_queue = make.gauge("ember_reconcile_queue_length", "Applications waiting to be reconciled.")
         self.api_requests = make.counter(
             "ember_api_requests_total", "Requests to the Kubernetes API.", "verb", "resource", "code"
         )

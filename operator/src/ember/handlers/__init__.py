@@ -1,0 +1,1 @@
+"""kopf and the reconcile loop: events in; gather, plan, apply, record; status out."""

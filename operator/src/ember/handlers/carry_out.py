@@ -1,0 +1,105 @@
+"""Carries a plan out: what concerns different objects at the same time, each failure on its own."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from ember.handlers.gather import Gatherer
+from ember.kube.apply import Applier
+from ember.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from ember.kube.index import Index, Kind
+from ember.plan import actions
+from ember.plan.view import Problem
+from ember.store import Store, StoreRefused, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Failed(Exception):  # noqa: N818 - what became of the plan
+    """Some of a plan's actions failed for a passing reason: plan again soon."""
+
+
+class Hands:
+    """Does what plans ask for."""
+
+    def __init__(self, index: Index, applier: Applier, store: Store, gatherer: Gatherer) -> None:
+        self._index, self._applier, self._store, self._gatherer = index, applier, store, gatherer
+
+    async def carry_out(self, plan: actions.Plan) -> None:
+        """Do all actions. Raises Failed, after all were tried, when it is worth to plan again."""
+        results = await asyncio.gather(*(self._do(action) for action in plan.actions), return_exceptions=True)
+        errors = [result for result in results if isinstance(result, BaseException)]
+        for error in errors:
+            if not isinstance(error, ApiError | StoreUnavailable):
+                raise error
+        if errors:
+            raise Failed("; ".join(str(error) for error in errors[:3]))
+
+    def _do(self, action: actions.Action) -> Awaitable[object]:
+        match action:
+            case actions.SetApplicationStatus(key, status):
+                return _unless_gone(self._applier.apply_status(Kind.APPLICATION, *key, status))
+            case actions.SetRunStatus(key, status):
+                return _unless_gone(self._applier.apply_status(Kind.JOB_RUN, *key, status))
+            case actions.CreateDriver():
+                return self._create_driver(action)
+            case actions.CreateExecutor():
+                return self._create_executor(action)
+            case actions.DropRequest(request):
+                return _at_once(lambda: self._index.remove_waiting((request.namespace, request.pod_name)))
+            case actions.StopWorker(key, uid, reason):
+                return _unless_gone(self._applier.stop_pod(*key, uid, reason))
+            case actions.DeleteWorker(key, uid):
+                return _unless_gone(self._applier.delete_pod(*key, uid, grace=0))
+            case actions.Announce():
+                return self._announce(action)
+
+    async def _create_driver(self, action: actions.CreateDriver) -> None:
+        """Make the event log's directory, then the driver's pod: Spark refuses to start without the former."""
+        uid = action.pod["metadata"]["ownerReferences"][0]["uid"]
+        try:
+            if action.event_log_uri is not None:
+                await self._store.ensure_marker(action.event_log_uri, namespace=action.run[0])
+            await self._applier.create_pod(action.pod)
+        except (StoreRefused, Forbidden, Invalid) as error:
+            # Quota and admission may relent: those are tried for a while; what the store refuses is the user's to mend.
+            self._problem(uid, "LogUriRefused" if isinstance(error, StoreRefused) else "PodRefused", error)
+            raise Failed(str(error)) from error
+        except StoreUnavailable as error:
+            self._problem(uid, "StoreUnavailable", error)
+            raise
+        self._gatherer.problems.pop(uid, None)
+
+    def _problem(self, uid: str, reason: str, error: Exception) -> None:
+        held = self._gatherer.problems.get(uid)
+        since = held.since if held is not None and held.reason == reason else time.time()
+        permanent = isinstance(error, StoreRefused)
+        self._gatherer.problems[uid] = Problem(reason, str(error), permanent, since)
+
+    async def _create_executor(self, action: actions.CreateExecutor) -> None:
+        request = action.request
+        try:
+            await self._applier.create_pod(action.pod)
+        except (Forbidden, Invalid) as error:
+            # The request goes on waiting; the next plan tries again, after a pause.
+            log.warning("an executor's pod was refused", extra={"pod": request.pod_name, "error": str(error)})
+            raise Failed(str(error)) from error
+        self._index.remove_waiting((request.namespace, request.pod_name))
+
+    async def _announce(self, action: actions.Announce) -> None:
+        obj = self._index.get(Kind(action.kind), action.key)
+        if obj is not None:
+            await self._applier.post_event(obj, action.type, action.reason, action.message)
+
+
+async def _unless_gone(call: Awaitable[object]) -> None:
+    """What is gone, or replaced by another object, needs nothing more; the watch will tell."""
+    try:
+        await call
+    except (NotFound, Conflict) as error:
+        log.info("the object is gone or is another one now", extra={"error": str(error)})
+
+
+async def _at_once(call: Callable[[], None]) -> None:
+    call()

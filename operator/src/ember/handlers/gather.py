@@ -1,0 +1,154 @@
+"""From the index to the view that a plan is made from: memory only; a specification is parsed once a generation."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from ember.kube.index import Index, Key, Kind, Object, application_of_run, key_of
+from ember.model import labels
+from ember.model.application import EMRApplicationSpec, EMRApplicationStatus
+from ember.model.base import unsupported
+from ember.model.jobrun import JobRunSpec, JobRunStatus
+from ember.model.settings import Settings
+from ember.model.states import JobRunState, is_terminal
+from ember.plan.pods import PodBuilder
+from ember.plan.spark import RunPlan, plan_run
+from ember.plan.view import ApplicationView, Problem, RunView, Shard
+from ember.plan.workers import Worker, epoch, worker_of
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """What follows from a run's specification and its application's."""
+
+    generations: tuple[int, int]
+    spec: JobRunSpec | None
+    plan: RunPlan | None
+    invalid: str
+
+
+class Gatherer:
+    """Builds shards. `problems` are what did not work, by the UID of the run."""
+
+    def __init__(self, index: Index, settings: Settings, pods: PodBuilder) -> None:
+        self.index, self.settings, self.pods = index, settings, pods
+        self.problems: dict[str, Problem] = {}
+        self._parsed: dict[str, _Parsed] = {}
+
+    def shard(self, key: Key, now: float | None = None) -> Shard:
+        """Everything known of an application and those of its runs that are not over and cleaned up."""
+        application = self._application(self.index.get(Kind.APPLICATION, key))
+        pods = self.index.pods_of_application(key)
+        by_run: dict[str, list[Object]] = {}
+        for pod in pods:
+            by_run.setdefault(pod["metadata"]["labels"].get(labels.JOB_RUN_UID, ""), []).append(pod)
+        runs = []
+        for run in self.index.runs_of_application(key):
+            own = by_run.pop(run["metadata"]["uid"], [])
+            if own or not _over(run):
+                runs.append(self._run(run, application, own))
+            else:
+                self.forget(run["metadata"]["uid"])
+        strays = tuple(self.worker(pod) for group in by_run.values() for pod in group)
+        moment = time.time() if now is None else now
+        return Shard(moment, self.settings, self.pods, application, tuple(runs), strays)
+
+    def run(self, key: Key) -> tuple[RunView, ApplicationView] | None:
+        """One run with its application, whatever its state; None when either is missing."""
+        run = self.index.get(Kind.JOB_RUN, key)
+        application = self._application(self.index.get(Kind.APPLICATION, application_of_run(run))) if run else None
+        if run is None or application is None:
+            return None
+        uid = run["metadata"]["uid"]
+        pods = [p for p in self.index.pods_of_run(key) if p["metadata"]["labels"].get(labels.JOB_RUN_UID) == uid]
+        return self._run(run, application, pods), application
+
+    def worker(self, pod: Object) -> Worker:
+        """A pod with what its launcher and the log agent said of it."""
+        uid = pod["metadata"].get("uid", "")
+        return worker_of(pod, self.index.reports.get(uid), self.index.uploads.get(uid))
+
+    def forget(self, uid: str) -> None:
+        """Drop what is remembered of a run that is over."""
+        self._parsed.pop(uid, None)
+        self.problems.pop(uid, None)
+
+    def _application(self, obj: Object | None) -> ApplicationView | None:
+        if obj is None:
+            return None
+        meta, spec, invalid = obj["metadata"], None, ""
+        try:
+            spec = EMRApplicationSpec.model_validate(obj["spec"])
+            self.settings.release(spec.release_label)
+            invalid = "; ".join(unsupported(spec)[:3])
+        except ValueError as error:
+            invalid = _reason(error)
+        return ApplicationView(
+            key=key_of(obj),
+            uid=meta["uid"],
+            generation=meta.get("generation", 1),
+            object=obj,
+            spec=spec,
+            status=EMRApplicationStatus.model_validate(obj.get("status") or {}),
+            invalid=invalid,
+            deleting="deletionTimestamp" in meta,
+        )
+
+    def _run(self, obj: Object, application: ApplicationView | None, pods: list[Object]) -> RunView:
+        meta = obj["metadata"]
+        parsed = self._parse(obj, application)
+        status = JobRunStatus.model_validate(obj.get("status") or {})
+        attempt = status.attempt or 1
+        workers = [(self.worker(pod), pod) for pod in pods]
+        driver = next(((w, p) for w, p in workers if w.role == labels.DRIVER and w.attempt == attempt), (None, None))
+        return RunView(
+            key=key_of(obj),
+            uid=meta["uid"],
+            generation=meta.get("generation", 1),
+            created_at=epoch(meta["creationTimestamp"]) or 0.0,
+            object=obj,
+            spec=parsed.spec,
+            status=status,
+            plan=parsed.plan,
+            invalid=parsed.invalid,
+            deleting="deletionTimestamp" in meta,
+            driver=driver[0],
+            driver_object=driver[1],
+            executors=tuple(w for w, _ in workers if w.role == labels.EXECUTOR_ROLE),
+            waiting=tuple(w for w in self.index.waiting_of_run(key_of(obj)) if w.run_uid == meta["uid"]),
+            problem=self.problems.get(meta["uid"]),
+        )
+
+    def _parse(self, obj: Object, application: ApplicationView | None) -> _Parsed:
+        meta = obj["metadata"]
+        generations = (meta.get("generation", 1), application.generation if application is not None else 0)
+        held = self._parsed.get(meta["uid"])
+        if held is None or held.generations != generations:
+            held = self._parsed[meta["uid"]] = self._parse_anew(obj["spec"], application, generations)
+        return held
+
+    def _parse_anew(self, raw: Any, application: ApplicationView | None, generations: tuple[int, int]) -> _Parsed:
+        spec, plan, invalid = None, None, ""
+        try:
+            spec = JobRunSpec.model_validate(raw)
+            invalid = "; ".join(unsupported(spec)[:3])
+            if not invalid and application is not None and application.spec is not None:
+                plan = plan_run(spec, application.spec, self.settings)
+        except ValueError as error:
+            invalid = _reason(error)
+        return _Parsed(generations, spec, plan, invalid)
+
+
+def _over(run: Object) -> bool:
+    state = (run.get("status") or {}).get("state")
+    return state is not None and is_terminal(JobRunState(state))
+
+
+def _reason(error: ValueError) -> str:
+    """One sentence a user can act on, without the input: it may hold what is not for the status."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"spec.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

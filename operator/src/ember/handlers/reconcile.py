@@ -1,0 +1,74 @@
+"""The one reconcile function: gather, plan, apply, record; and what makes it run."""
+
+import logging
+import time
+
+from ember.handlers.carry_out import Failed, Hands
+from ember.handlers.gather import Gatherer
+from ember.handlers.queue import KeyedQueue
+from ember.kube.index import Change, Index, Key, Kind, application_of_pod, application_of_run
+from ember.plan.actions import Plan, SetRunStatus
+from ember.plan.application import plan_shard
+from ember.telemetry.metrics import OperatorMetrics
+
+log = logging.getLogger(__name__)
+_PAUSE = 1.0  # seconds after actions that failed for a passing reason
+
+
+class Reconciler:
+    """Decides for one application and its runs at a time, whenever anything of theirs changed."""
+
+    def __init__(self, index: Index, gatherer: Gatherer, hands: Hands, metrics: OperatorMetrics) -> None:
+        self._index, self._gatherer, self._hands, self._metrics = index, gatherer, hands, metrics
+        self.queue = KeyedQueue(self.reconcile)
+        index.subscribe(self._on_change)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one application and its runs a step further."""
+        began = time.monotonic()
+        plan = plan_shard(self._gatherer.shard(key))
+        self._record(plan)
+        try:
+            await self._hands.carry_out(plan)
+        except Failed as error:
+            self._metrics.reconcile_errors.labels("EMRApplication").inc()
+            names = {"namespace": key[0], "application": key[1]}
+            log.warning("not all could be done", extra={**names, "error": str(error)})
+            return _PAUSE
+        finally:
+            self._metrics.reconcile_seconds.labels("EMRApplication").observe(time.monotonic() - began)
+        return plan.look_again_in
+
+    def _record(self, plan: Plan) -> None:
+        """One line and one count for each run that enters another state."""
+        for action in plan.actions:
+            if not isinstance(action, SetRunStatus):
+                continue
+            run = self._index.get(Kind.JOB_RUN, action.key)
+            old = (run.get("status") or {}).get("state") if run is not None else None
+            new = action.status["state"]
+            if run is None or new == old:
+                continue
+            application = run["spec"]["applicationRef"]["name"]
+            self._metrics.transitions.labels(new, action.key[0], application).inc()
+            ids = {"jobRunId": action.status.get("jobRunId"), "applicationId": action.status.get("applicationId")}
+            names = {"namespace": action.key[0], "application": application, "jobRun": action.key[1]}
+            details = action.status.get("stateDetails", "")
+            log.info("job run is %s", new, extra={**names, **ids, "state": new, "was": old, "details": details})
+
+    def _on_change(self, change: Change) -> None:
+        key = self._shard_of(change)
+        if key is not None and key[1]:
+            self.queue.add(key)
+
+    def _shard_of(self, change: Change) -> Key | None:
+        match change.kind:
+            case Kind.APPLICATION:
+                return change.key
+            case Kind.JOB_RUN:
+                return application_of_run(change.object)
+            case Kind.POD:
+                return application_of_pod(change.object)
+            case Kind.WAITING:
+                run = self._index.get(Kind.JOB_RUN, (change.object.namespace, change.object.run_name))
+                return application_of_run(run) if run is not None else None

@@ -1,0 +1,1 @@
+"""Factories and expectation verbs that tests are written with."""

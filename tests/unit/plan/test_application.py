@@ -1,0 +1,133 @@
+"""The life of an application and its ceiling, as sentences."""
+
+from typing import Any
+
+import pytest
+from ember.model.capacity import Capacity, CapacityLimit
+from ember.model.states import ApplicationState, allowed
+from ember.plan.actions import CreateDriver, CreateExecutor, SetApplicationStatus, SetRunStatus
+from ember.plan.facts import ExecutorRequest
+from ember.plan.quota import Claimant, decide
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.shards import World
+
+
+def state_of(world: World) -> str:
+    written = world.actions(SetApplicationStatus)
+    shown = world.shard().application
+    assert shown is not None
+    return written[0].status["state"] if written else str(shown.status.state)
+
+
+@pytest.mark.parametrize(("old", "new"), [(None, "CREATING"), ("CREATING", "CREATED"), ("CREATED", "CREATED")])
+def test_an_application_is_created_and_waits(old: str | None, new: str) -> None:
+    assert state_of(World().application(state=old)) == new
+
+
+@pytest.mark.parametrize(("old", "new"), [("CREATED", "STARTING"), ("STARTING", "STARTED"), ("STOPPED", "STARTING")])
+def test_a_run_starts_it(old: str, new: str) -> None:
+    world = World().application(state=old).job_run()
+    assert state_of(world) == new
+    assert bool(world.actions(CreateDriver)) == (new == "STARTED")
+
+
+def test_an_unknown_release_is_named_and_not_started() -> None:
+    world = World().application(state="CREATING", releaseLabel="spark-9.9")
+    status = world.actions(SetApplicationStatus)[0].status
+    assert status["state"] == "CREATING"
+    assert "spark-9.9" in status["stateDetails"]
+    assert status["conditions"][0]["status"] == "False"
+
+
+def test_it_stops_after_its_idle_timeout() -> None:
+    world = World().application(autoStopConfiguration={"idleTimeoutMinutes": 1})
+    idle = world.actions(SetApplicationStatus)[0].status
+    assert idle["idleSince"]
+    world.application(status=idle, autoStopConfiguration={"idleTimeoutMinutes": 1})
+    assert state_of(world.later(30)) == "STARTED"
+    assert state_of(world.later(31)) == "STOPPING"
+
+
+def test_a_run_beyond_maximum_capacity_is_queued_and_says_why() -> None:
+    world = World().application(maximum=4).job_run("one", age=3).job_run("two", age=2).job_run("three", age=1)
+    assert [a.run[1] for a in world.actions(CreateDriver)] == ["one", "two"]
+    queued = next(a.status for a in world.actions(SetRunStatus) if a.key[1] == "three")
+    assert queued["state"] == "QUEUED"
+    assert "maximumCapacity" in queued["stateDetails"]
+
+
+def test_max_concurrent_runs_holds() -> None:
+    world = World().application(maximum=None, schedulerConfiguration={"maxConcurrentRuns": 1})
+    world.job_run("one", age=2).job_run("two", age=1)
+    assert [a.run[1] for a in world.actions(CreateDriver)] == ["one"]
+
+
+def test_an_executor_is_granted_within_the_maximum_and_the_rest_wait() -> None:
+    world = World().application(maximum=3).job_run(state="RUNNING").driver(running=True).waits_for("run-1", 1, 2, 3)
+    assert [a.request.executor_id for a in world.actions(CreateExecutor)] == ["1", "2"]
+
+
+def test_an_ended_executor_gives_its_capacity_to_the_next_that_waits() -> None:
+    world = World().application(maximum=2).job_run(state="RUNNING").driver(running=True)
+    world.executor(number=1, running=True).waits_for("run-1", 2)
+    assert world.actions(CreateExecutor) == []
+    assert [a.request.executor_id for a in world.report("exec-1", "ended", 0).actions(CreateExecutor)] == ["2"]
+
+
+@pytest.mark.parametrize("state", [None, *ApplicationState])
+@pytest.mark.parametrize("run", [None, "SUBMITTED", "RUNNING", "SUCCESS"])
+@pytest.mark.parametrize("late", [0, 100_000])
+def test_no_plan_leaves_the_transitions_table(state: ApplicationState | None, run: str | None, late: float) -> None:
+    world = World().application(state=state and str(state))
+    if run is not None:
+        world.job_run(state=run)
+    for action in world.later(late).actions(SetApplicationStatus):
+        assert allowed(state, ApplicationState(action.status["state"]))
+
+
+_sizes = st.builds(
+    Capacity, cpu=st.integers(1, 4), memory_mib=st.integers(1, 8).map(lambda g: g * 1024), disk_gib=st.just(20)
+)
+
+
+def _claimant(number: int, driver: Capacity, executor: Capacity, admitted: bool, held: int, waiting: int) -> Claimant:
+    requests = tuple(
+        ExecutorRequest("n", f"p{number}-{i}", f"r{number}", "u", 1, float(i), str(i), "spark://x", "app", "0", 1)
+        for i in range(waiting)
+    )
+    return Claimant(("n", f"r{number}"), driver, executor, float(number), admitted, held if admitted else 0, requests)
+
+
+_claimants = st.lists(
+    st.tuples(_sizes, _sizes, st.booleans(), st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=8
+).map(lambda rows: [_claimant(i, *row) for i, row in enumerate(rows)])
+
+
+@given(_claimants, st.integers(1, 40), st.integers(1, 8))
+def test_no_decision_passes_the_maximum_and_each_live_run_can_have_an_executor(
+    runs: list[Claimant], cpu: int, limit: int
+) -> None:
+    maximum = CapacityLimit(cpu=cpu, memory_mib=cpu * 4096)
+    used = Capacity.zero()
+    for run in runs:
+        if run.admitted:
+            used += run.driver
+            for _ in range(run.executors):
+                used += run.executor
+    decision = decide(maximum, used, runs, limit)
+    after, promised = used, Capacity.zero()
+    by_key: dict[Any, Claimant] = {run.key: run for run in runs}
+    for key in decision.admitted:
+        after += by_key[key].driver
+    for request in decision.granted:
+        after += by_key[("n", request.run_name)].executor
+    if decision.admitted or decision.granted:
+        assert after.fits_within(maximum)
+    live = [run for run in runs if run.admitted or run.key in decision.admitted]
+    for run in live:
+        if run.executors == 0 and not any(r.run_name == run.key[1] for r in decision.granted):
+            promised += run.executor
+    if decision.admitted:
+        assert (after + promised).fits_within(maximum)
+        assert len(live) <= limit
