@@ -1,0 +1,38 @@
+"""A driver's preparation, from the assignment to the arguments of SparkSubmit."""
+
+from collections.abc import Mapping
+
+from ember.worker import interpreter, submit, zygotes
+from ember.worker.assignment import DriverPart
+from ember.worker.processes import Child, Supervisor
+from ember.worker.settings import Settings
+
+_PYTHON_SUFFIXES = (".py", ".zip", ".egg")
+
+
+class DriverRun:
+    """Knows which Python runs the job, and what SparkSubmit is told."""
+
+    main_class = submit.MAIN_CLASS
+
+    def __init__(
+        self, settings: Settings, part: DriverPart, secrets: Mapping[str, str], env: Mapping[str, str]
+    ) -> None:
+        self._settings, self._part, self._secrets = settings, part, secrets
+        self.environment = interpreter.driver_environment(part.properties)
+        asked = {**env, **self.environment}
+        self._python, self._workers_python = interpreter.requested(part.properties, part.submit_arguments, asked)
+        if self._python == str(settings.paths.python):
+            self._python = ""
+
+    def start_python(self, supervisor: Supervisor, env: Mapping[str, str]) -> Child | None:
+        """Start the zygote if there is Python to run; a jar job does not pay for it."""
+        if not any(argument.endswith(_PYTHON_SUFFIXES) for argument in self._part.submit_arguments):
+            return None
+        return zygotes.start(self._settings, supervisor, env, self._python)
+
+    def arguments(self) -> list[str]:
+        """SparkSubmit's arguments."""
+        stub = str(self._settings.paths.run / zygotes.STUB)
+        workers = self._workers_python or str(self._settings.paths.python)
+        return submit.arguments(self._settings, self._part, stub, workers, self._secrets)

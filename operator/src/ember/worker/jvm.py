@@ -1,0 +1,158 @@
+"""The JVM of a worker: Spark's Python gateway server, and the calls into it."""
+
+import logging
+import struct
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ember.worker.processes import Child, Supervisor
+from ember.worker.settings import Settings
+
+MAIN_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
+BOOT_SECONDS = 120.0
+_LOOK_SECONDS = 0.01
+
+
+class JvmError(Exception):
+    """The JVM did not come up."""
+
+
+def command(settings: Settings, options: Iterable[str]) -> list[str]:
+    """The command line: the image's argument file, the user's options, and last what must not be overridden."""
+    heap = [f"-Xmx{settings.heap_mb}m"] if settings.heap_mb else []
+    # The first OutOfMemoryError leaves a note for the end's reason; the job itself may catch it and go on.
+    note = f"-XX:OnOutOfMemoryError=touch {out_of_memory_note(settings)}"
+    # Spark starts Python with the job's arguments: without UTF-8 here, other characters would become `?`.
+    encoding = ["-Dfile.encoding=UTF-8", "-Dsun.jnu.encoding=UTF-8"]
+    paths = settings.paths
+    return [str(paths.java), f"@{paths.java_args}", note, *encoding, *options, *heap, MAIN_CLASS]
+
+
+def out_of_memory_note(settings: Settings) -> Path:
+    """The file which exists once the JVM has run out of memory."""
+    return settings.paths.run / "out-of-memory"
+
+
+def environment(settings: Settings, base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the JVM and, through it, of the Python job."""
+    paths = settings.paths
+    env = {
+        # What bin/spark-submit sets: equal strings must hash equally in driver and executors.
+        "PYTHONHASHSEED": "0",
+        "PYSPARK_PYTHON": str(paths.python),
+        **base,
+        "SPARK_HOME": str(paths.spark_home),
+        "_PYSPARK_DRIVER_CONN_INFO_PATH": str(_connection_file(settings)),
+        **extra,
+    }
+    if "UTF-8" not in env.get("LC_ALL", env.get("LANG", "")).upper().replace("UTF8", "UTF-8"):
+        env["LC_ALL"] = env["LANG"] = "C.UTF-8"
+    return env
+
+
+def _connection_file(settings: Settings) -> Path:
+    return settings.paths.run / "gateway"
+
+
+def start(settings: Settings, supervisor: Supervisor, options: Iterable[str], env: Mapping[str, str]) -> Child:
+    """Start the JVM; it ends when its standard input is closed."""
+    _connection_file(settings).unlink(missing_ok=True)
+    out_of_memory_note(settings).unlink(missing_ok=True)
+    return supervisor.start(command(settings, options), env, settings.paths.work)
+
+
+def connect(settings: Settings, supervisor: Supervisor, child: Child) -> "Gateway":
+    """Wait for the JVM's gateway and connect to it; raises JvmError if it ends before, or never comes."""
+    path = _connection_file(settings)
+    for _ in range(int(BOOT_SECONDS / _LOOK_SECONDS)):
+        # The JVM writes another file and renames it: if it is there, it is whole.
+        if path.exists():
+            data = path.read_bytes()
+            path.unlink()
+            port, length = struct.unpack("!ii", data[:8])
+            return Gateway(port, data[8 : 8 + length].decode())
+        if supervisor.wait(lambda: child.ended, _LOOK_SECONDS):
+            raise JvmError("the JVM ended before it was up")
+    raise JvmError(f"the JVM was not up after {BOOT_SECONDS:.0f} s")
+
+
+class Call:
+    """A Java `main` which runs in a thread of ours; at most one of the outcomes is set when it is done."""
+
+    def __init__(self, run: Callable[[], None], wake: Callable[[], None]) -> None:
+        self.done = False
+        self.disconnected = False
+        self.failure = ""
+        self._run, self._wake = run, wake
+        threading.Thread(target=self._work, name="main", daemon=True).start()
+
+    def _work(self) -> None:
+        from py4j.protocol import Py4JError, Py4JJavaError
+
+        try:
+            self._run()
+        except Py4JJavaError as error:
+            self.failure = _stack_trace(error)
+        except (Py4JError, OSError):
+            # System.exit ends the JVM in the middle of the call: its status tells the rest.
+            self.disconnected = True
+        except Exception as error:  # an argument that cannot be encoded, say: the run fails, with the reason
+            self.failure = f"{type(error).__name__}: {error}"
+        finally:
+            self.done = True
+            self._wake()
+
+
+def _stack_trace(error: Any) -> str:
+    """The Java stack trace, in the words in which the JVM itself would have printed it."""
+    try:
+        trace = str(error)
+    except Exception:  # the JVM ended while we asked for the trace
+        return "the JVM ended with an exception"
+    return 'Exception in thread "main" ' + trace.partition("\n: ")[2].rstrip() if "\n: " in trace else trace
+
+
+class Gateway:
+    """A py4j connection to the gateway JVM."""
+
+    def __init__(self, port: int, secret: str) -> None:
+        from py4j.java_gateway import GatewayParameters, JavaGateway, java_import
+
+        # It would log each broken connection with a traceback; a JVM that ends in a call is quite usual here.
+        logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
+
+        self._gateway: Any = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=secret))
+        self._import = java_import
+
+    def call_main(self, class_name: str, arguments: Sequence[str], wake: Callable[[], None]) -> Call:
+        """Run `main` of a class in the background."""
+        return Call(lambda: self._class(class_name).main(self.strings(arguments)), wake)
+
+    def strings(self, values: Sequence[str]) -> Any:
+        """Make a String[]. Setting elements one by one costs a round trip each; one split of one string does not."""
+        if not values:
+            return self._gateway.new_array(self._class("java.lang.String"), 0)
+        mark = delimiter(values)
+        # The limit -1 keeps empty strings at the end.
+        return self._class("java.util.regex.Pattern").compile(mark).split(mark.join(values), -1)
+
+    def set_properties(self, properties: str) -> None:
+        """Set system properties from a text in the format of java.util.Properties."""
+        reader = self._class("java.io.StringReader")(properties)
+        self._class("java.lang.System").getProperties().load(reader)
+
+    def _class(self, name: str) -> Any:
+        """Two round trips for any class; walking along the package would be one for each of its parts."""
+        self._import(self._gateway.jvm, name)
+        return getattr(self._gateway.jvm, name.rpartition(".")[2])
+
+
+def delimiter(values: Iterable[str]) -> str:
+    """One character that is in none of the values and means nothing in a regular expression."""
+    used = set().union(*values)
+    for code in (*range(1, 9), *range(0xE000, 0xF900)):
+        if chr(code) not in used:
+            return chr(code)
+    raise ValueError("the arguments use every private character of Unicode")

@@ -1,0 +1,172 @@
+"""The life of a worker pod: get the assignment, start the JVM, run, tell the end."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ember.worker import executor, inbox, jvm, log, zygotes
+from ember.worker.assignment import Assignment
+from ember.worker.channel import Channel
+from ember.worker.clock import Marks
+from ember.worker.driver import DriverRun
+from ember.worker.endmark import write_end_marks
+from ember.worker.outcome import Outcome, memory_hint, of_status
+from ember.worker.processes import Child, StopRequested, Supervisor
+from ember.worker.reports import Reporter
+from ember.worker.settings import DRIVER, Settings, write_private
+
+STOP_GRACE_SECONDS = 10.0
+# Spark's shutdown hooks have bounds of 30 s themselves.
+EXIT_SECONDS = 60.0
+
+
+class WorkerError(Exception):
+    """The worker cannot do what it was told; the message says why."""
+
+
+class Launcher:
+    """One pod, one assignment, one life."""
+
+    def __init__(self, settings: Settings, env: Mapping[str, str]) -> None:
+        self._settings, self._env = settings, env
+        self._channel = Channel(settings.broker_url, settings.broker_ca, settings.paths.token)
+        self._supervisor, self._marks = Supervisor(), Marks()
+        self._end_credentials: Callable[[], None] = lambda: None
+        self._jvm: Child | None = None
+        self._zygote: Child | None = None
+
+    def run(self) -> int:
+        """Live the pod's whole life and return its exit code."""
+        self._supervisor.install()
+        reporter = Reporter(self._channel)
+        try:
+            outcome = self._work(reporter)
+        except StopRequested as stop:
+            log.info("stopping", reason=str(stop))
+            outcome = self._stopped(str(stop))
+        except (WorkerError, inbox.NoAssignmentError, jvm.JvmError, OSError, ValueError) as error:
+            log.error(str(error))
+            outcome = self._failed(str(error))
+        self._finish(outcome, reporter)
+        return outcome.exit_code
+
+    def _work(self, reporter: Reporter) -> Outcome:
+        self._prepare_folders()
+        # A cold pod was made for its run: what the JVM must be told at its start is in the assignment, so ask first.
+        work = inbox.first(self._channel, self._supervisor)
+        self._marks.set("assignment")
+        log.bind(jobRunId=work.run.get("id", ""), attempt=work.run.get("attempt", ""))
+        for name, text in work.secrets.items():
+            write_private(self._settings.paths.run / name, text)
+        main_class, arguments, properties = self._start_processes(work)
+        inbox.watch(self._channel, self._supervisor, work.revision)
+        self._serve_credentials()
+        gateway = jvm.connect(self._settings, self._supervisor, self._the_jvm())
+        self._marks.set("jvm")
+        if properties:
+            gateway.set_properties(properties)
+        call = gateway.call_main(main_class, arguments, self._supervisor.wake)
+        self._marks.set("submit")
+        reporter.started(self._marks.seconds)
+        self._supervisor.wait(lambda: call.done or self._the_jvm().ended)
+        return self._concluded(call)
+
+    def _prepare_folders(self) -> None:
+        paths = self._settings.paths
+        local = [Path(folder) for folder in self._env.get("SPARK_LOCAL_DIRS", "").split(",") if folder]
+        for folder in (paths.run, paths.work, *local):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_private(paths.run / "broker-ca.crt", self._settings.broker_ca)
+
+    def _start_processes(self, work: Assignment) -> tuple[str, list[str], str]:
+        """Start the JVM, and Python beside it; returns the main class, its arguments, and properties to set."""
+        settings, supervisor = self._settings, self._supervisor
+        if settings.role == DRIVER:
+            if work.driver is None:
+                raise WorkerError("the assignment has no driver part")
+            run = DriverRun(settings, work.driver, work.secrets, self._env)
+            env = jvm.environment(settings, self._env, run.environment)
+            self._jvm = jvm.start(settings, supervisor, work.jvm_options, env)
+            self._zygote = run.start_python(supervisor, env)
+            return run.main_class, run.arguments(), ""
+        if work.executor is None:
+            raise WorkerError("the assignment has no executor part")
+        options = [*work.jvm_options, *executor.command_line(work.executor.java_options)]
+        self._jvm = jvm.start(settings, supervisor, options, jvm.environment(settings, self._env, {}))
+        properties = executor.system_properties(settings, work.executor, work.secrets)
+        return executor.MAIN_CLASS, executor.arguments(settings, work.executor), properties
+
+    def _serve_credentials(self) -> None:
+        """Open the credentials endpoint. Its imports cost 50 ms, which now pass while the JVM boots."""
+        from ember.worker import credentials
+
+        relay = credentials.Relay(self._channel.credentials)
+        token = os.urandom(32).hex()
+        write_private(self._settings.paths.run / "credentials-token", token)
+        credentials.serve(relay, token, self._settings.credentials_port)
+        self._end_credentials = relay.end
+
+    def _the_jvm(self) -> Child:
+        if self._jvm is None:
+            raise WorkerError("the JVM was not started")
+        return self._jvm
+
+    def _concluded(self, call: jvm.Call) -> Outcome:
+        """Main has returned, thrown, or vanished with its JVM: let the JVM end, and see with what code."""
+        child = self._the_jvm()
+        if call.done and call.failure:
+            log.write_all(2, call.failure.encode("utf-8", "replace") + b"\n")
+        child.close_stdin()
+        if not self._supervisor.wait(lambda: child.ended, EXIT_SECONDS):
+            log.warning("the JVM does not end by itself", seconds=EXIT_SECONDS)
+            self._supervisor.end(child, STOP_GRACE_SECONDS)
+            if call.done and not call.failure and not call.disconnected:
+                # The job's own code was through; only the shutdown hung.
+                return Outcome(0, "exit code 0")
+        outcome = of_status(child.status, memory_hint(jvm.out_of_memory_note(self._settings)))
+        if call.failure and outcome.exit_code == 0:
+            # The gateway ends with 0 whatever main has thrown; a JVM whose main throws ends with 1.
+            return Outcome(1, _exception_reason(call.failure))
+        return outcome
+
+    def _stopped(self, reason: str) -> Outcome:
+        if self._jvm is None:
+            return Outcome(143, f"stopped: {reason}")
+        self._supervisor.end(self._jvm, STOP_GRACE_SECONDS)
+        outcome = of_status(self._jvm.status)
+        # A job that was stopped has not succeeded, even if its JVM found an orderly way out.
+        return Outcome(outcome.exit_code or 143, f"stopped: {reason}")
+
+    def _failed(self, reason: str) -> Outcome:
+        if self._jvm is None:
+            return Outcome(1, reason)
+        self._supervisor.end(self._jvm, STOP_GRACE_SECONDS)
+        outcome = of_status(self._jvm.status, memory_hint(jvm.out_of_memory_note(self._settings)))
+        return Outcome(outcome.exit_code or 1, f"{reason}: {outcome.reason}")
+
+    def _finish(self, outcome: Outcome, reporter: Reporter) -> None:
+        """Nothing may come after the end mark, so first everything that could write is ended."""
+        if self._zygote:
+            zygotes.end(self._supervisor, self._zygote)
+        self._supervisor.kill_the_rest()
+        self._end_credentials()
+        self._marks.set("end")
+        log.info("ended", exitCode=outcome.exit_code, reason=outcome.reason, marks=self._marks.seconds)
+        write_end_marks()
+        self._write_termination_message(outcome)
+        reporter.ended(outcome.exit_code, outcome.reason, self._marks.seconds)
+
+    def _write_termination_message(self, outcome: Outcome) -> None:
+        path = self._settings.paths.termination
+        if path.exists():
+            try:
+                path.write_text(json.dumps({"exitCode": outcome.exit_code, "reason": outcome.reason[:1024]}))
+            except OSError:
+                return
+
+
+def _exception_reason(failure: str) -> str:
+    """The first line of the stack trace: the exception and its message."""
+    first = failure.partition("\n")[0].removeprefix('Exception in thread "main" ')
+    return f"exit code 1 ({first[:300]})"

@@ -1,0 +1,34 @@
+"""The launcher's side of the Python zygote: its files in /run/ember, its start, its end."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ember.worker.processes import Child, Supervisor
+from ember.worker.settings import Settings, write_private
+
+STUB = "driver-python"
+# A little longer than the zygote itself waits for its jobs.
+_END_SECONDS = 3.0
+
+
+def start(settings: Settings, supervisor: Supervisor, env: Mapping[str, str], own_python: str) -> Child:
+    """Start the zygote, and put the stub beside its socket which Spark takes for the driver's Python.
+
+    `own_python` is the interpreter that the user asked for, if any: then the zygote imports nothing beforehand and
+    only starts that interpreter.
+    """
+    run, python = settings.paths.run, str(settings.paths.python)
+    source = Path(__file__).with_name("stub.py").read_text()
+    write_private(run / STUB, f"#!{python} -IS\n{source}")
+    (run / STUB).chmod(0o700)
+    write_private(run / "python", python)
+    write_private(run / "interpreter", own_python)
+    command = [python, "-m", "ember.worker.zygote", str(run / "zygote.sock"), "plain" if own_python else "warm"]
+    # PYTHONUNBUFFERED is what Spark gives its Python: the interpreter's flags must be the same.
+    return supervisor.start(command, {**env, "PYTHONUNBUFFERED": "YES"}, settings.paths.work)
+
+
+def end(supervisor: Supervisor, zygote: Child) -> None:
+    """Give a job whose JVM has gone a moment for its last words, then end the zygote and all of its jobs."""
+    zygote.close_stdin()
+    supervisor.wait(lambda: zygote.ended, _END_SECONDS)
