@@ -16,9 +16,9 @@ from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
-from ember.kube.errors import AlreadyExists, ApiError, Conflict, Gone, NotFound, Unavailable, from_answer
+from ember.kube.errors import AlreadyExists, ApiError, Conflict, Gone, NotFound, NotLeader, Unavailable, from_answer
 from ember.kube.index import Object
-from ember.kube.resources import Resource
+from ember.kube.resources import LEASES, TOKEN_REVIEWS, Resource
 from ember.kube.retry import Retry
 from ember.model import labels
 
@@ -29,6 +29,9 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
+
+# Written by those who do not lead (yet): the lease itself, and questions that change nothing.
+UNFENCED = (LEASES, TOKEN_REVIEWS)
 
 Observer = Callable[[str, str, str, float], None]  # verb, resource, HTTP status or "error", seconds
 
@@ -59,6 +62,7 @@ class Cluster:
     def __init__(
         self, configuration: Configuration, observer: Observer = _unobserved, retry: Retry | None = None
     ) -> None:
+        self.fence: Callable[[], bool] | None = None  # asked before each write: may this process still act?
         self._configuration = configuration
         self._rest = RESTClientObject(configuration)
         self._observer = observer
@@ -199,6 +203,8 @@ class Cluster:
             url += "?" + urlencode(chosen)
 
         async def once() -> Object:
+            if self.fence is not None and method != "GET" and resource not in UNFENCED and not self.fence():
+                raise NotLeader(f"{method} {path}: this process does not lead any more")
             return await self._once(method, url, body, content, verb or method, resource.plural)
 
         return await (retry or self._retry).run(once)

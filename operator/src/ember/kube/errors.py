@@ -39,6 +39,10 @@ class Gone(ApiError):
     """410: the continuation of a list is too old."""
 
 
+class NotLeader(ApiError):
+    """Nothing was sent: this process lost its lease and may not write any more."""
+
+
 class Unavailable(ApiError):
     """429, 5xx, a broken connection or a timeout, after all retries.
 

@@ -5,7 +5,7 @@ writes are fed into it, and an object older than the one held is ignored.
 """
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,9 +71,10 @@ class Index:
 
     def __init__(self) -> None:
         self._objects: dict[Kind, dict[Key, Any]] = {kind: {} for kind in Kind}
-        self._pods_of_application: dict[Key, set[Key]] = defaultdict(set)
-        self._pods_of_run: dict[Key, set[Key]] = defaultdict(set)
-        self._runs_of_application: dict[Key, set[Key]] = defaultdict(set)
+        self._pods_of_application: dict[Key, set[Key]] = {}
+        self._pods_of_run: dict[Key, set[Key]] = {}
+        self._pods_of_node: dict[str, set[Key]] = {}
+        self._runs_of_application: dict[Key, set[Key]] = {}
         self._listeners: list[Listener] = []
         self._waiters: set[asyncio.Future[None]] = set()
         self._gone: OrderedDict[str, None] = OrderedDict()  # UIDs of removed objects, oldest first
@@ -98,6 +99,10 @@ class Index:
     def pods_of_run(self, run: Key) -> list[Object]:
         """Driver and executor pods of a job run, of all attempts."""
         return self._many(Kind.POD, self._pods_of_run.get(run, ()))
+
+    def pods_of_node(self, node: str) -> list[Object]:
+        """Worker pods that were scheduled to a node."""
+        return self._many(Kind.POD, self._pods_of_node.get(node, ()))
 
     def runs_of_application(self, application: Key) -> list[Object]:
         """Job runs which name the application."""
@@ -191,22 +196,27 @@ class Index:
         held = self._objects[kind]
         return [held[key] for key in keys if key in held]
 
-    def _sets(self, kind: Kind, obj: Object) -> Iterable[set[Key]]:
+    def _groups(self, kind: Kind, obj: Object) -> Iterable[tuple[dict[Any, set[Key]], Any]]:
+        """The reverse look-ups in which an object is found, and under what."""
         if kind is Kind.POD:
-            yield self._pods_of_application[application_of_pod(obj)]
-            run = run_of_pod(obj)
+            yield self._pods_of_application, application_of_pod(obj)
+            run, node = run_of_pod(obj), obj.get("spec", {}).get("nodeName")
             if run is not None:
-                yield self._pods_of_run[run]
+                yield self._pods_of_run, run
+            if node:
+                yield self._pods_of_node, node
         elif kind is Kind.JOB_RUN:
-            yield self._runs_of_application[application_of_run(obj)]
+            yield self._runs_of_application, application_of_run(obj)
 
     def _link(self, kind: Kind, key: Key, obj: Object) -> None:
-        for keys in self._sets(kind, obj):
-            keys.add(key)
+        for groups, name in self._groups(kind, obj):
+            groups.setdefault(name, set()).add(key)
 
     def _unlink(self, kind: Kind, key: Key, obj: Object) -> None:
-        for keys in self._sets(kind, obj):
-            keys.discard(key)
+        for groups, name in self._groups(kind, obj):
+            groups[name].discard(key)
+            if not groups[name]:
+                del groups[name]
 
     def _bury(self, kind: Kind, obj: Object) -> None:
         uid = obj["metadata"].get("uid")
