@@ -10,14 +10,14 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
 from ember.broker.context import Context
 from ember.broker.derive import Deriver
-from ember.broker.identity import Identity, ensure_identity
-from ember.broker.server import serving as serving_broker
+from ember.broker.identity import Identity, ensure
+from ember.broker.server import BrokerServer
 from ember.handlers.answers import Answers
 from ember.handlers.carry_out import Hands
 from ember.handlers.gather import Gatherer
@@ -70,7 +70,7 @@ class Operator:
 
     async def lead(self, elector: Elector) -> None:
         """Act until the Lease is lost or anything breaks."""
-        identity = await ensure_identity(self.cluster, self.settings)
+        identity = await self._identity()
         gatherer = Gatherer(self.index, self.settings, PodBuilder(self.settings, identity.ca_pem))
         secrets = StoreSecrets(self.cluster, self.settings.store.secret_name)
         async with AsyncExitStack() as stack:
@@ -79,7 +79,11 @@ class Operator:
             reconciler = Reconciler(self.index, gatherer, hands, self.metrics)
             await self.resync.run(datetime.now(UTC))  # nothing is decided before everything was seen once
             self.synced_at = time.monotonic()
-            await stack.enter_async_context(self._broker(identity, gatherer, secrets))
+            broker = BrokerServer(
+                self._broker_context(gatherer, identity, secrets), "0.0.0.0", self.settings.broker.port
+            )
+            await broker.start(identity)
+            stack.push_async_callback(broker.stop)
             await label_leader(self.cluster, self.settings.release_namespace, self.pod, leads=True)
             self.metrics.leader.set(1)
             log.info("leading", extra={"namespaces": self.settings.served_namespaces})
@@ -90,11 +94,14 @@ class Operator:
                 group.create_task(self._keep_in_step(), name="resync")
                 group.create_task(keep_gauges(self.index, reconciler.queue, self.metrics), name="gauges")
 
-    def _broker(
-        self, identity: Identity, gatherer: Gatherer, secrets: StoreSecrets
-    ) -> AbstractAsyncContextManager[Any]:
+    async def _identity(self) -> Identity:
+        host = self.settings.broker_host
+        hosts = [host, f"{host}.cluster.local"] if host.endswith(".svc") else [host]
+        return await ensure(self.cluster, self.settings.release_namespace, hosts, datetime.now(UTC))
+
+    def _broker_context(self, gatherer: Gatherer, identity: Identity, secrets: StoreSecrets) -> Context:
         answers = Answers(gatherer)
-        context = Context(
+        return Context(
             index=self.index,
             applier=self.applier,
             reviewer=TokenReviewer(self.cluster),
@@ -105,7 +112,6 @@ class Operator:
             release_namespace=self.settings.release_namespace,
             metrics=BrokerMetrics(),
         )
-        return serving_broker(context, identity, self.settings.broker.port)
 
     async def _keep_in_step(self) -> None:
         """Compare with the cluster from time to time: kopf's watches lose deletions after an expired watch."""

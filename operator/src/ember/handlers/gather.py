@@ -53,6 +53,7 @@ class Gatherer:
                 self.forget(run["metadata"]["uid"])
         strays = tuple(self.worker(pod) for group in by_run.values() for pod in group)
         moment = time.time() if now is None else now
+        runs.sort(key=lambda run: (run.created_at, run.key))
         return Shard(moment, self.settings, self.pods, application, tuple(runs), strays)
 
     def run(self, key: Key) -> tuple[RunView, ApplicationView] | None:
