@@ -40,7 +40,7 @@ RoleArn = Annotated[
     Field(
         min_length=20,
         max_length=2048,
-        pattern=r"^arn:(aws[a-zA-Z0-9-]*):iam::([0-9]{12}):(role((\/)|(\/[!-~]+\/))[\w+=,.@-]+)$",
+        pattern=r"^arn:(aws[a-zA-Z0-9-]*):iam::([0-9]{12}):(role((\/)|(\/[!-\x7f]+\/))[\w+=,.@-]+)$",
     ),
 ]
 Arn = Annotated[str, Field(min_length=20, max_length=2048)]
