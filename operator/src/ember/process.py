@@ -41,6 +41,7 @@ from ember.telemetry.server import serving
 log = logging.getLogger(__name__)
 
 LEASE = "ember-operator"
+_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - of the pod's own network
 RESYNC_SECONDS = 60.0
 UNHEALTHY_SECONDS = 300.0  # without one good comparison with the cluster: the process is of no use
 
@@ -79,9 +80,8 @@ class Operator:
             reconciler = Reconciler(self.index, gatherer, hands, self.metrics)
             await self.resync.run(datetime.now(UTC))  # nothing is decided before everything was seen once
             self.synced_at = time.monotonic()
-            broker = BrokerServer(
-                self._broker_context(gatherer, identity, secrets), "0.0.0.0", self.settings.broker.port
-            )
+            context = self._broker_context(gatherer, identity, secrets)
+            broker = BrokerServer(context, _ANY_ADDRESS, self.settings.broker.port)
             await broker.start(identity)
             stack.push_async_callback(broker.stop)
             await label_leader(self.cluster, self.settings.release_namespace, self.pod, leads=True)
