@@ -1,7 +1,8 @@
-"""`python -m local <verb>`: the local cluster's verbs."""
+"""`python -m local <verb>`: what a person does with the local cluster."""
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from local import console, provider
 from local.errors import LocalError
@@ -9,12 +10,68 @@ from local.paths import bin_dir
 from local.prerequisites import check_go
 from local.programs.build import ensure
 
+Verb = Callable[[argparse.Namespace], int | None]
+
+
+def up(_: argparse.Namespace) -> None:
+    """Start the cluster; nothing happens if it is up."""
+    cluster = provider.current()
+    cluster.up()
+    console.say(f"  export KUBECONFIG={cluster.kubeconfig}")
+    console.say(f"  export PATH={bin_dir()}:$PATH")
+    console.say(f"  registry {cluster.registry}")
+
+
+def down(chosen: argparse.Namespace) -> None:
+    """Take the cluster away; the cached programs and images stay."""
+    provider.current().down(purge=chosen.purge)
+
+
+def status(_: argparse.Namespace) -> int:
+    """Say how the cluster is; fails if it cannot be used."""
+    cluster = provider.current()
+    for part, state in cluster.status().items():
+        _print(f"{part:<26}{state}")
+    return 0 if cluster.healthy() else 1
+
+
+def kubeconfig(_: argparse.Namespace) -> None:
+    """Print the path of the kubeconfig."""
+    _print(str(provider.current().kubeconfig))
+
+
+def registry(_: argparse.Namespace) -> None:
+    """Print the address of the registry."""
+    _print(provider.current().registry)
+
+
+def programs(_: argparse.Namespace) -> None:
+    """Build the programs that the cache lacks."""
+    check_go()
+    ensure()
+
+
+def bin_directory(_: argparse.Namespace) -> None:
+    """Print the directory with kubectl and helm, for the PATH."""
+    _print(str(bin_dir()))
+
+
+VERBS: dict[str, Verb] = {
+    "up": up,
+    "down": down,
+    "status": status,
+    "kubeconfig": kubeconfig,
+    "registry": registry,
+    "programs": programs,
+    "bin": bin_directory,
+}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out one verb; what the user can mend is one sentence, not a traceback."""
     chosen = _parser().parse_args(arguments)
     try:
-        return _carry_out(chosen)
+        return chosen.run(chosen) or 0
     except LocalError as error:
         console.say(f"error: {error}")
         return 1
@@ -25,48 +82,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description="The local cluster.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("up", help="start the cluster; nothing happens if it is up")
-    down = verbs.add_parser("down", help="take the cluster away; the cached programs and images stay")
-    down.add_argument("--purge", action="store_true", help="delete the cached images too")
-    verbs.add_parser("status", help="say how the cluster is; fails if it cannot be used")
-    verbs.add_parser("kubeconfig", help="print the path of the kubeconfig")
-    verbs.add_parser("registry", help="print the address of the registry")
-    verbs.add_parser("programs", help="build the programs that the cache lacks")
-    verbs.add_parser("bin", help="print the directory with kubectl and helm")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for name, run in VERBS.items():
+        text = run.__doc__ or ""
+        verb = verbs.add_parser(name, help=text, description=text)
+        verb.set_defaults(run=run)
+        if run is down:
+            verb.add_argument("--purge", action="store_true", help="delete the cached images too")
     return parser
 
 
-def _carry_out(chosen: argparse.Namespace) -> int:
-    if chosen.verb == "programs":
-        check_go()
-        ensure()
-        return 0
-    if chosen.verb == "bin":
-        sys.stdout.write(f"{bin_dir()}\n")
-        return 0
-    cluster = provider.current()
-    match chosen.verb:
-        case "up":
-            cluster.up()
-            _tell(cluster)
-        case "down":
-            cluster.down(purge=chosen.purge)
-        case "kubeconfig":
-            sys.stdout.write(f"{cluster.kubeconfig}\n")
-        case "registry":
-            sys.stdout.write(f"{cluster.registry}\n")
-        case "status":
-            for part, state in cluster.status().items():
-                sys.stdout.write(f"{part:<26}{state}\n")
-            return 0 if cluster.healthy() else 1
-    return 0
-
-
-def _tell(cluster: provider.Provider) -> None:
-    console.say(f"  export KUBECONFIG={cluster.kubeconfig}")
-    console.say(f"  export PATH={bin_dir()}:$PATH")
-    console.say(f"  registry {cluster.registry}")
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
 
 
 if __name__ == "__main__":

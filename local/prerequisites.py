@@ -1,6 +1,7 @@
 """What must be installed before anything is started: named, or installed where that is possible."""
 
 import os
+import platform
 import re
 import shutil
 from collections.abc import Iterator
@@ -42,7 +43,9 @@ def find(program: str) -> str:
 
 
 def check_root() -> None:
-    """Refuse a user who can neither make namespaces nor mount."""
+    """Refuse a user who can neither make namespaces nor mount, and another kernel than Linux."""
+    if platform.system() != "Linux":
+        raise LocalError("The native cluster needs Linux: install Docker and kind instead.")
     if os.geteuid() != 0:
         raise LocalError("The native cluster needs root: run the command with `sudo`, or install Docker and kind.")
 

@@ -26,7 +26,7 @@ def create() -> None:
         group.mkdir(exist_ok=True)
         for setting in ("cpuset.cpus", "cpuset.mems"):
             # In v1 a new cpuset is empty, and nothing can run in it.
-            if (group / setting).exists() and (hierarchy / "cgroup.procs").exists() and hierarchy != ROOT:
+            if (group / setting).exists() and (hierarchy / setting).exists():
                 (group / setting).write_text((hierarchy / setting).read_text())
 
 

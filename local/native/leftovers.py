@@ -8,6 +8,7 @@ from local.errors import LocalError
 from local.native import cgroups, network, store, sysctls, traces
 from local.native.layout import HOST_DEVICE, NAMESPACE_FILE, Layout
 from local.native.processes import Identity, ProcessTable, end, identify
+from local.shell import attempt
 
 # These write to disk what is kept; they are asked to end. The others' data goes with the cluster.
 GENTLY = ("containerd", "registry")
@@ -37,6 +38,7 @@ def clean(layout: Layout) -> None:
     _end_processes(layout)
     if layout.state.exists():
         _tidy_store(layout)
+        _tidy_registry(layout)
     traces.unmount(layout.state)
     traces.unmount(layout.containerd_root)
     network.remove()
@@ -88,6 +90,13 @@ def _tidy_store(layout: Layout) -> None:
     except LocalError as error:
         # The next kubelet removes them too, only later.
         console.say(f"The images' store could not be tidied up: {error}")
+
+
+def _tidy_registry(layout: Layout) -> None:
+    """Delete what no tag names any more: every changed image leaves its former layers."""
+    config = layout.config / "registry.yaml"
+    if config.exists() and (layout.registry / "docker").exists():
+        attempt(["docker-registry", "garbage-collect", "--delete-untagged", config], timeout=60)
 
 
 def _remove_container_logs(layout: Layout) -> None:
