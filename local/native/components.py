@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local.native.layout import (
-    API_URL,
+    API_PORT,
     DOMAIN,
     ETCD_PEER_URL,
     ETCD_URL,
@@ -54,7 +54,7 @@ def api_server(layout: Layout) -> Command:
     values = {
         "advertise-address": NODE_ADDRESS,
         "bind-address": NODE_ADDRESS,
-        "secure-port": 6443,
+        "secure-port": API_PORT,
         "etcd-servers": ETCD_URL,
         "service-cluster-ip-range": SERVICES,
         "authorization-mode": "Node,RBAC",
@@ -138,7 +138,7 @@ def proxy(layout: Layout) -> Command:
 
 def kubectl(layout: Layout, *arguments: str) -> Sequence[str | Path]:
     """Return a kubectl command as the administrator."""
-    return [executable("kubectl"), f"--kubeconfig={layout.kubeconfig}", f"--server={API_URL}", *arguments]
+    return [executable("kubectl"), f"--kubeconfig={layout.kubeconfig}", *arguments]
 
 
 def environment() -> dict[str, str]:

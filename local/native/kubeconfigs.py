@@ -23,6 +23,7 @@ def issue(layout: Layout, authority: Authority) -> None:
     # The group is above all roles: nothing has to be bound before it can work.
     administrator = authority.client("ember-local-admin", ("system:masters",))
     write(layout.kubeconfig, authority, "admin", administrator)
+    administrator.write(layout.pki, "admin")
 
 
 def write(path: Path, authority: Authority, user: str, client: Pair) -> None:

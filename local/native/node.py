@@ -1,11 +1,11 @@
 """The native provider: brings the node up and down, and says how it is."""
 
-import json
 import shutil
 import time
 from pathlib import Path
 
 from local import console, prerequisites
+from local.errors import LocalError
 from local.lock import locked
 from local.native import (
     certificates,
@@ -19,11 +19,12 @@ from local.native import (
     sysctls,
     traces,
 )
+from local.native.api import Api
 from local.native.layout import NAME, REGISTRY, Layout, layout
 from local.native.processes import ProcessTable
 from local.native.waiting import wait_for
 from local.programs.build import ensure
-from local.shell import attempt, run
+from local.shell import run
 
 LOCK = Path("/run/ember-local.lock")
 ADDONS = Path(__file__).parent / "addons.yaml"
@@ -48,6 +49,7 @@ class NativeNode:
     def __init__(self, files: Layout | None = None) -> None:
         self._files = files or layout()
         self._table = ProcessTable(self._files.processes, self._files.logs)
+        self._api = Api(self._files)
 
     @property
     def kubeconfig(self) -> Path:
@@ -58,7 +60,7 @@ class NativeNode:
         """Start the cluster, unless it runs."""
         prerequisites.check_node()
         with locked(LOCK, "another `up` or `down`"):
-            if self.healthy():
+            if self._runs():
                 console.say(f"The cluster {NAME} is up.")
                 return
             prerequisites.check_go()
@@ -85,13 +87,27 @@ class NativeNode:
 
     def healthy(self) -> bool:
         """Return whether all processes run and the node is ready."""
-        return set(self._table.alive()) >= set(PROCESSES) and self._node_ready()
+        return set(self._table.alive()) >= set(PROCESSES) and self._api.node_ready()
+
+    def _runs(self) -> bool:
+        """Wait for the node if all processes run: a busy machine is no reason to start anew and lose everything."""
+        alive = self._table.alive()
+        if not set(alive) >= set(PROCESSES):
+            if ended := set(self._table.known()) - set(alive):
+                console.say(f"These have ended, so the cluster is started anew: {', '.join(sorted(ended))}.")
+            return False
+        try:
+            wait_for("the node", self._api.node_ready, self._table)
+        except LocalError as error:
+            console.say(f"The cluster is started anew: {error}")
+            return False
+        return True
 
     def status(self) -> dict[str, str]:
         """Return what there is to say about each part."""
         alive = self._table.alive()
         parts = {name: f"running ({alive[name].pid})" if name in alive else "not running" for name in PROCESSES}
-        return parts | {"node": "ready" if len(alive) >= len(PROCESSES) and self._node_ready() else "not ready"}
+        return parts | {"node": "ready" if len(alive) >= len(PROCESSES) and self._api.node_ready() else "not ready"}
 
     def load_image(self, archive: Path) -> None:
         """Make an image archive's image usable by pods without a registry."""
@@ -103,7 +119,7 @@ class NativeNode:
         sysctls.save(files.sysctls)
         traces.save(files.traces)
         with console.step("network, certificates, configuration"):
-            sysctls.allow_forwarding()
+            sysctls.prepare()
             network.create()
             cgroups.create()
             kubeconfigs.issue(files, certificates.issue(files.pki))
@@ -115,7 +131,7 @@ class NativeNode:
             self._launch("containerd", components.containerd(files))
             wait_for("containerd", lambda: store.answers(files), self._table)
             store.import_own_images(files)
-            wait_for("the API server", self._api_ready, self._table)
+            wait_for("the API server", self._api.ready, self._table)
         with console.step("node ready"):
             self._launch("kubelet", components.kubelet(files))
             self._launch("kube-controller-manager", components.controller_manager(files))
@@ -123,33 +139,10 @@ class NativeNode:
             self._launch("kube-proxy", components.proxy(files))
             addons = ADDONS.read_text().replace("@COREDNS@", store.coredns_reference())
             run(components.kubectl(files, "apply", "--server-side", "-f", "-"), stdin=addons)
-            wait_for("the node", self._node_ready, self._table)
+            wait_for("the node", self._api.node_ready, self._table)
         with console.step("cluster DNS and service accounts ready"):
-            wait_for("the cluster's DNS", self._dns_ready, self._table)
-            wait_for("the default service account", self._service_account_exists, self._table)
+            wait_for("the cluster's DNS", self._api.dns_ready, self._table)
+            wait_for("the default service account", self._api.takes_pods, self._table)
 
     def _launch(self, name: str, command: components.Command) -> None:
         self._table.start(name, [*network.INSIDE, *command], env=components.environment())
-
-    def _ask(self, *arguments: str) -> str:
-        answer = attempt(components.kubectl(self._files, "--request-timeout=2s", *arguments), timeout=10)
-        return answer.stdout.strip() if answer.returncode == 0 else ""
-
-    def _api_ready(self) -> bool:
-        return self._ask("get", "--raw=/readyz") == "ok"
-
-    def _node_ready(self) -> bool:
-        conditions = self._ask("get", "node", NAME, "-o", "jsonpath={.status.conditions}")
-        return any(
-            condition["type"] == "Ready" and condition["status"] == "True"
-            for condition in json.loads(conditions or "[]")
-        )
-
-    def _dns_ready(self) -> bool:
-        return (
-            self._ask("-n", "kube-system", "get", "deployment", "coredns", "-o", "jsonpath={.status.readyReplicas}")
-            == "1"
-        )
-
-    def _service_account_exists(self) -> bool:
-        return bool(self._ask("get", "serviceaccount", "default", "-o", "name"))

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from local.native.processes import boot_id
 
-# The first is changed by us, so that packets of pods reach the world; the others by the kubelet.
+# What a node needs at least: packets of pods pass to the world, and each of tens of pods may watch files.
+NEEDED = {"net/ipv4/ip_forward": 1, "fs/inotify/max_user_instances": 1024}
 WATCHED = (
-    "net/ipv4/ip_forward",
+    *NEEDED,
+    # The kubelet changes these.
     "vm/overcommit_memory",
     "vm/panic_on_oom",
     "kernel/panic",
@@ -37,9 +39,12 @@ def restore(record: Path, root: Path = ROOT) -> None:
     record.unlink(missing_ok=True)
 
 
-def allow_forwarding(root: Path = ROOT) -> None:
-    """Let packets pass between the node and the machine's other devices."""
-    (root / "net/ipv4/ip_forward").write_text("1")
+def prepare(root: Path = ROOT) -> None:
+    """Raise what is too low for a node."""
+    for name, least in NEEDED.items():
+        setting = root / name
+        if int(setting.read_text()) < least:
+            setting.write_text(str(least))
 
 
 def _recorded(record: Path) -> Mapping[str, str] | None:

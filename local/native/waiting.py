@@ -7,7 +7,7 @@ from local.errors import LocalError
 from local.native.processes import ProcessTable
 
 
-def wait_for(what: str, check: Callable[[], bool], table: ProcessTable, seconds: float = 60.0) -> None:
+def wait_for(what: str, check: Callable[[], bool], table: ProcessTable, seconds: float = 180.0) -> None:
     """Wait until the check holds; a process that ended meanwhile is an error with its last words."""
     deadline = time.monotonic() + seconds
     while not check():
