@@ -39,6 +39,9 @@ Nothing else is needed: no cert-manager, no webhook. The operator makes the brok
 keeps them in the Secret `ember-broker`; the ConfigMap `ember-broker-ca` has the public half. Both are made at run time
 and stay when the release is uninstalled, and so do the tenant namespaces and (with `crds.keep`) the custom resources.
 
+The custom resource definitions belong to one release. Further releases in the cluster, with tenants of their own, set
+`crds.install=false`; a release under another name or namespace takes over kept ones with `helm install --take-ownership`.
+
 ## Values
 
 | value | default | meaning |
