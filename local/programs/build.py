@@ -67,6 +67,8 @@ class _Builds:
         self._stopping = threading.Event()
 
     def run(self) -> None:
+        """Build all, or stop all."""
+        _remove_partial(cache_dir() / "programs")
         begun = time.monotonic()
         names = ", ".join(program.name for program in self._programs)
         console.say(f"Building {names} from source, once: about {console.duration(self._left())} on two cores.")
@@ -149,14 +151,29 @@ class _Builds:
             start_new_session=True,
         )
         self._children.add(child)
+        if self._stopping.is_set():  # too late to be among those that were stopped
+            _end(child)
         _, errors = child.communicate()
         self._children.discard(child)
-        if child.returncode and not self._stopping.is_set():
+        if self._stopping.is_set():
+            raise LocalError(f"building {program.name} was interrupted")
+        if child.returncode:
             said = [line for line in errors.decode(errors="replace").splitlines() if "downloading" not in line]
             raise LocalError(f"building {program.name} failed: {' / '.join(said[-5:])}")
 
     def _stop(self) -> None:
         self._stopping.set()
         for child in list(self._children):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGTERM)
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a build with the compilers it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+
+
+def _remove_partial(directory: Path) -> None:
+    """Remove what killed builds left; the lock makes sure that none is at work."""
+    for path in directory.glob(".*-*"):
+        shutil.rmtree(path, ignore_errors=True)
