@@ -40,7 +40,7 @@ keeps them in the Secret `ember-broker`; the ConfigMap `ember-broker-ca` has the
 and stay when the release is uninstalled, and so do the tenant namespaces and (with `crds.keep`) the custom resources.
 
 The custom resource definitions belong to one release. Further releases in the cluster, with tenants of their own, set
-`crds.install=false`; a release under another name or namespace takes over kept ones with `helm install --take-ownership`.
+`crds.install=false`; `helm install --take-ownership` takes over those that a release of another name has left.
 
 ## Values
 
