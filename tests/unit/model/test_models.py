@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from ember.model import labels
@@ -15,101 +14,39 @@ from ember.model.configuration import Configuration, properties_of
 from ember.model.jobrun import JobRun, JobRunSpec, JobRunStatus
 from ember.model.monitoring import MonitoringConfiguration, S3MonitoringConfiguration, merge_monitoring
 from ember.model.states import JobRunState
-
-APPLICATION = """
-apiVersion: ember-spark.io/v1alpha1
-kind: EMRApplication
-metadata: {name: analytics, namespace: team-a, managedFields: [], uid: u, generation: 1}
-spec:
-  type: SPARK
-  releaseLabel: spark-4.1.2
-  maximumCapacity: {cpu: "6 vCPU", memory: "24 GB", disk: "200 GB"}
-"""
-JOB_RUN = """
-apiVersion: ember-spark.io/v1alpha1
-kind: JobRun
-metadata: {name: wordcount-1, namespace: team-a}
-spec:
-  applicationRef: {name: analytics}
-  jobDriver:
-    sparkSubmit:
-      entryPoint: s3://demo/scripts/wordcount.py
-      entryPointArguments: ["s3://demo/input/", "s3://demo/output/wordcount-1/"]
-      sparkSubmitParameters: --conf spark.executor.cores=1 --conf spark.executor.memory=2g
-  configurationOverrides:
-    monitoringConfiguration:
-      s3MonitoringConfiguration: {logUri: "s3://demo/logs/"}
-"""
+from tests.support.manifests import UNSUPPORTED_APPLICATION, UNSUPPORTED_JOB_RUN, application, job_run
 
 
 def application_spec(**changes: Any) -> EMRApplicationSpec:
-    return EMRApplicationSpec.model_validate({**yaml.safe_load(APPLICATION)["spec"], **changes})
+    return EMRApplicationSpec.model_validate(application(**changes)["spec"])
 
 
 def job_run_spec(**changes: Any) -> JobRunSpec:
-    return JobRunSpec.model_validate({**yaml.safe_load(JOB_RUN)["spec"], **changes})
+    return JobRunSpec.model_validate(job_run(**changes)["spec"])
 
 
 def test_the_first_manifests_parse_and_use_nothing_unsupported() -> None:
-    application = EMRApplication.model_validate(yaml.safe_load(APPLICATION))
-    run = JobRun.model_validate(yaml.safe_load(JOB_RUN))
-    assert unsupported(application.spec) == unsupported(run.spec) == []
-    assert application.api_version == run.api_version == labels.API_VERSION
+    analytics = EMRApplication.model_validate(application())
+    run = JobRun.model_validate(job_run())
+    assert unsupported(analytics.spec) == unsupported(run.spec) == []
+    assert analytics.api_version == run.api_version == labels.API_VERSION
     assert run.spec.job_driver.spark_submit is not None
     assert run.spec.job_driver.spark_submit.entry_point == "s3://demo/scripts/wordcount.py"
 
 
 def test_defaults_are_the_contracts() -> None:
-    application, run = application_spec(), job_run_spec(retryPolicy={})
-    assert application.auto_start_configuration.enabled
-    assert application.auto_stop_configuration.enabled
-    assert application.auto_stop_configuration.idle_timeout_minutes == 15
-    assert application.architecture == "X86_64"
-    assert application.scheduler_configuration is None
+    spec, run = application_spec(), job_run_spec(retryPolicy={})
+    assert spec.auto_start_configuration.enabled
+    assert spec.auto_stop_configuration.enabled
+    assert spec.auto_stop_configuration.idle_timeout_minutes == 15
+    assert spec.architecture == "X86_64"
+    assert spec.scheduler_configuration is None
     queue = application_spec(schedulerConfiguration={}).scheduler_configuration
     assert queue is not None
     assert (queue.queue_timeout_minutes, queue.max_concurrent_runs) == (360, 15)
     assert (run.execution_timeout_minutes, run.mode) == (720, "BATCH")
     assert run.retry_policy is not None
     assert run.retry_policy.max_attempts == 1
-
-
-UNSUPPORTED_APPLICATION: list[tuple[dict[str, Any], str]] = [
-    ({"type": "HIVE"}, "spec.type other than SPARK is not supported yet"),
-    ({"architecture": "ARM64"}, "spec.architecture other than X86_64 is not supported yet"),
-    ({"initialCapacity": {"DRIVER": {"workerCount": 1}}}, "spec.initialCapacity is not supported yet"),
-    (
-        {"autoStartConfiguration": {"enabled": False}},
-        "spec.autoStartConfiguration.enabled other than true is not supported yet",
-    ),
-    ({"networkConfiguration": {}}, "spec.networkConfiguration is not supported yet"),
-    ({"imageConfiguration": {"imageUri": "x"}}, "spec.imageConfiguration is not supported yet"),
-    ({"workerTypeSpecifications": {"DRIVER": {}}}, "spec.workerTypeSpecifications is not supported yet"),
-    ({"diskEncryptionConfiguration": {}}, "spec.diskEncryptionConfiguration is not supported yet"),
-    ({"interactiveConfiguration": {}}, "spec.interactiveConfiguration is not supported yet"),
-    ({"identityCenterConfiguration": {}}, "spec.identityCenterConfiguration is not supported yet"),
-    ({"jobLevelCostAllocationConfiguration": {}}, "spec.jobLevelCostAllocationConfiguration is not supported yet"),
-    (
-        {"runtimeConfiguration": [{"classification": "spark-defaults"}, {"classification": "spark-env"}]},
-        "spec.runtimeConfiguration[1].classification other than spark-defaults is not supported yet",
-    ),
-    (
-        {"runtimeConfiguration": [{"classification": "spark-defaults", "configurations": []}]},
-        "spec.runtimeConfiguration[0].configurations is not supported yet",
-    ),
-    (
-        {"monitoringConfiguration": {"cloudWatchLoggingConfiguration": {"enabled": True}}},
-        "spec.monitoringConfiguration.cloudWatchLoggingConfiguration is not supported yet",
-    ),
-]
-UNSUPPORTED_JOB_RUN: list[tuple[dict[str, Any], str]] = [
-    ({"executionRoleArn": "arn:aws:iam::123456789012:role/job"}, "spec.executionRoleArn is not supported yet"),
-    ({"executionIamPolicy": {}}, "spec.executionIamPolicy is not supported yet"),
-    ({"jobDriver": {"hive": {"query": "select 1"}}}, "spec.jobDriver.hive is not supported yet"),
-    ({"mode": "STREAMING"}, "spec.mode other than BATCH is not supported yet"),
-    ({"retryPolicy": {"maxAttempts": 2}}, "spec.retryPolicy.maxAttempts other than 1 is not supported yet"),
-    ({"flexExecution": {"enabled": True}}, "spec.flexExecution is not supported yet"),
-]
 
 
 @pytest.mark.parametrize(("changes", "message"), UNSUPPORTED_APPLICATION)
@@ -217,16 +154,16 @@ def test_of_a_repeated_property_the_last_counts() -> None:
 
 
 def test_a_runs_monitoring_goes_over_the_applications_kind_by_kind() -> None:
-    application = MonitoringConfiguration.model_validate(
+    default = MonitoringConfiguration.model_validate(
         {
             "s3MonitoringConfiguration": {"logUri": "s3://application/"},
             "managedPersistenceMonitoringConfiguration": {"enabled": False},
         }
     )
     run = MonitoringConfiguration(s3_monitoring_configuration=S3MonitoringConfiguration(log_uri="s3://run/"))
-    merged = merge_monitoring(application, run)
+    merged = merge_monitoring(default, run)
     assert merged.s3_monitoring_configuration == run.s3_monitoring_configuration
     assert merged.managed_persistence_monitoring_configuration is not None
     assert not merged.managed_persistence_monitoring_configuration.enabled
     assert merge_monitoring(None, None) == MonitoringConfiguration()
-    assert merge_monitoring(application, None) == application
+    assert merge_monitoring(default, None) == default
