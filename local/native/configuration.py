@@ -24,7 +24,6 @@ def write(layout: Layout, pause: str, runc: str) -> None:
     """Write all of them."""
     files = {
         layout.config / "containerd.toml": containerd(layout, pause, runc),
-        layout.config / "containerd-maintenance.toml": containerd_maintenance(layout),
         layout.config / "certs.d" / REGISTRY / "hosts.toml": hosts(),
         layout.config / "registry.yaml": _json(registry(layout)),
         layout.config / "kubelet.yaml": _json(kubelet(layout)),

@@ -42,6 +42,11 @@ class Layout:
     cache: Path
 
     @property
+    def lock(self) -> Path:
+        """What one `up` or `down` at a time holds; not in `state`, which goes while it is held."""
+        return self.cache.with_suffix(".lock")
+
+    @property
     def pki(self) -> Path:
         """Keys and certificates."""
         return self.state / "pki"

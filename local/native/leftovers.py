@@ -36,9 +36,8 @@ def exist(layout: Layout) -> bool:
 def clean(layout: Layout) -> None:
     """Take everything away but the cache."""
     _end_processes(layout)
-    if layout.state.exists():
-        _tidy_store(layout)
-        _tidy_registry(layout)
+    _tidy_store(layout)
+    _tidy_registry(layout)
     traces.unmount(layout.state)
     traces.unmount(layout.containerd_root)
     network.remove()

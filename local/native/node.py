@@ -26,7 +26,6 @@ from local.native.waiting import wait_for
 from local.programs.build import ensure
 from local.shell import run
 
-LOCK = Path("/run/ember-local.lock")
 ADDONS = Path(__file__).parent / "addons.yaml"
 PROCESSES = (
     "etcd",
@@ -59,7 +58,7 @@ class NativeNode:
     def up(self) -> None:
         """Start the cluster, unless it runs."""
         prerequisites.check_node()
-        with locked(LOCK, "another `up` or `down`"):
+        with locked(self._files.lock, "another `up` or `down`"):
             if self._runs():
                 console.say(f"The cluster {NAME} is up.")
                 return
@@ -75,7 +74,7 @@ class NativeNode:
     def down(self, purge: bool = False) -> None:
         """Stop the cluster and take everything away but the cache; with `purge` the images' cache too."""
         prerequisites.check_root()
-        with locked(LOCK, "another `up` or `down`"):
+        with locked(self._files.lock, "another `up` or `down`"):
             if leftovers.exist(self._files):
                 with console.step("took the cluster away"):
                     leftovers.clean(self._files)
@@ -138,7 +137,9 @@ class NativeNode:
             self._launch("kube-scheduler", components.scheduler(files))
             self._launch("kube-proxy", components.proxy(files))
             addons = ADDONS.read_text().replace("@COREDNS@", store.coredns_reference())
-            run(components.kubectl(files, "apply", "--server-side", "-f", "-"), stdin=addons)
+            # Its cache of the API's contents would otherwise be left in the user's home.
+            env = components.environment() | {"KUBECACHEDIR": str(files.state / "kubectl")}
+            run(components.kubectl(files, "apply", "--server-side", "-f", "-"), stdin=addons, env=env)
             wait_for("the node", self._api.node_ready, self._table)
         with console.step("cluster DNS and service accounts ready"):
             wait_for("the cluster's DNS", self._api.dns_ready, self._table)

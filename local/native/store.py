@@ -4,7 +4,7 @@ import platform
 from pathlib import Path
 
 from local import archive
-from local.native import components
+from local.native import components, configuration
 from local.native.layout import Layout
 from local.native.processes import ProcessTable
 from local.native.waiting import wait_for
@@ -47,7 +47,10 @@ def forget_containers(layout: Layout) -> None:
     if not layout.containerd_root.exists() or not executable("containerd").exists():
         return
     table = ProcessTable(layout.state / "maintenance.json", layout.logs)
-    table.start("containerd-maintenance", components.containerd(layout, "containerd-maintenance.toml"))
+    config = layout.config / "containerd-maintenance.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(configuration.containerd_maintenance(layout))
+    table.start("containerd-maintenance", components.containerd(layout, config.name))
     try:
         wait_for("containerd's store", lambda: answers(layout), table, seconds=30)
         if containers := ctr(layout, "containers", "list", "--quiet").split():
