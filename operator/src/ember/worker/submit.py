@@ -25,7 +25,8 @@ def arguments(
     write_private(path, properties.dump(merged))
     # Spark trims values that come from a file; those go by --conf, where they stay whole.
     spaced = [item for key, value in merged.items() if value != value.strip() for item in ("--conf", f"{key}={value}")]
-    return ["--properties-file", str(path), *spaced, *part.submit_arguments]
+    # The image keeps what holds for every job (S3A, committers) in spark-defaults.conf; ours goes before it.
+    return ["--properties-file", str(path), "--load-spark-defaults", *spaced, *part.submit_arguments]
 
 
 def local_facts(settings: Settings, master: str, secrets: Mapping[str, str]) -> dict[str, str]:
