@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from local import console
-from local.paths import bin_dir, state_dir
+from local.paths import bin_dir, cache_dir
 from local.programs.build import ensure
 from local.shell import attempt, run
 
@@ -35,8 +35,8 @@ class KindCluster:
 
     @property
     def kubeconfig(self) -> Path:
-        """A kubeconfig of its own: the user's is left alone."""
-        return state_dir() / "kind.kubeconfig"
+        """A kubeconfig of its own: the one in the home directory is left alone."""
+        return cache_dir() / "kind.kubeconfig"
 
     def up(self) -> None:
         """Create the registry and the cluster, as far as they are missing."""
