@@ -168,6 +168,7 @@ PROPERTIES = {f"spark.x{number}": "1" for number in range(101)}
         (job_run(tags={"k" * 129: "v"}), ["spec.tags", "keys have at most 128 characters"]),
         (job_run(tags={"k": "v" * 257}), ["spec.tags.k: Too long"]),
         (job_run(mode="ONCE"), ["spec.mode: Unsupported value"]),
+        (job_run(name=" "), ["spec.name", "should match"]),
         (job_run(noSuchField=1), ["unknown field", "spec.noSuchField"]),
         (application(maximumCapacity={"cpu": "6 vCPU"}), ["spec.maximumCapacity.memory: Required value"]),
         (application(maximumCapacity={"cpu": "six", "memory": "1 GB"}), ["spec.maximumCapacity.cpu", "should match"]),
@@ -207,9 +208,7 @@ def test_the_spec_of_a_run_cannot_be_changed(resources: Resources) -> None:
 
 
 def test_an_application_can_be_changed_but_for_type_and_name(resources: Resources) -> None:
-    named = application("changing")
-    named["spec"]["name"] = "one"
-    resources.create(named)
+    resources.create(application("changing", name="one"))
     resources.change(APPLICATION, "changing", {"releaseLabel": "spark-4.2.0", "maximumCapacity": None})
     with pytest.raises(Refused, match="name cannot be changed"):
         resources.change(APPLICATION, "changing", {"name": "two"})

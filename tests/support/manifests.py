@@ -36,12 +36,12 @@ spec:
 _APPLICATION, _JOB_RUN = yaml.safe_load_all(MANIFESTS)
 
 
-def application(name: str = "analytics", namespace: str = "team-a", **spec: Any) -> Manifest:
+def application(name: str = "analytics", namespace: str = "team-a", /, **spec: Any) -> Manifest:
     """An EMRApplication with these fields of the spec changed."""
     return _manifest(_APPLICATION, name, namespace, spec)
 
 
-def job_run(name: str = "wordcount-1", namespace: str = "team-a", **spec: Any) -> Manifest:
+def job_run(name: str = "wordcount-1", namespace: str = "team-a", /, **spec: Any) -> Manifest:
     """A JobRun with these fields of the spec changed."""
     return _manifest(_JOB_RUN, name, namespace, spec)
 

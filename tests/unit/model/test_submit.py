@@ -1,11 +1,14 @@
 """sparkSubmitParameters: what is understood, and what is refused."""
 
+import shlex
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ember.model.conf_policy import ALLOWED, REFUSED, refusals, refuse
-from ember.model.submit import SubmitParameters, parse_submit_parameters
+from ember.model.submit import SubmitParameters, _tokens, parse_submit_parameters
 
 
 def test_emr_users_parameters() -> None:
@@ -67,6 +70,31 @@ def test_nothing_is_expanded() -> None:
     assert got.conf == {"spark.a": "$HOME", "spark.b": "`id`", "spark.c": "$(id);*"}
 
 
+def test_a_command_copied_from_a_shell_is_taken() -> None:
+    got = parse_submit_parameters("--class X \\\n  --conf spark.a=1 \\\r\n  --conf spark.b='2'\"3\"4\\ 5\n")
+    assert got == SubmitParameters(main_class="X", conf={"spark.a": "1", "spark.b": "234 5"})
+
+
+@settings(max_examples=500)
+@given(st.text(alphabet=["a", " ", "\t", "'", '"', "\\", "=", "-", "#", "ä"], max_size=30))
+def test_words_are_split_as_a_shell_splits_them(text: str) -> None:
+    try:
+        expected = shlex.split(text)
+    except ValueError:
+        with pytest.raises(ValueError, match="sparkSubmitParameters"):
+            _tokens(text)
+    else:
+        assert _tokens(text) == expected
+
+
+def test_the_longest_parameters_are_split_quickly() -> None:
+    for piece in ("'", '"', '"\\', "a'b'", "--conf spark.a=b ", "\\a", "a "):
+        text = piece * (102_400 // len(piece))
+        started = time.process_time()
+        _parse_or_refuse(text)
+        assert time.process_time() - started < 1, piece
+
+
 def test_arguments_for_spark_submit_come_back() -> None:
     text = "--class X --jars a,b --exclude-packages g:a --repositories https://r --archives v.tar.gz#env"
     again = parse_submit_parameters(text).submit_arguments()
@@ -92,7 +120,9 @@ def test_arguments_for_spark_submit_come_back() -> None:
         ("--jars ''", "--jars has no value"),
         ("s3://b/x.py", "'s3://b/x.py' is not an option: use entryPointArguments"),
         ("--conf spark.a", "--conf takes key=value, not 'spark.a'"),
-        ("--conf 'spark.a=b", "no closing quotation"),
+        ("--conf 'spark.a=b", "has a ' that is not closed"),
+        ('--conf "spark.a=b', 'has a " that is not closed'),
+        ("--conf spark.a=b \\", "ends in a backslash"),
         ("--conf spark.a=b\x00", "NUL"),
         ("--conf spark.master=local", "spark.master is set by Ember"),
         ("--conf a.b=c", "a.b is ignored by Spark: properties begin with 'spark.'"),

@@ -27,7 +27,7 @@ _SECRET = "is not supported: credentials come from the store's Secret, a JobRun 
 _LATER = "is not supported yet"
 _FACTOR = "is not supported yet: use spark.driver.memoryOverheadFactor and spark.executor.memoryOverheadFactor"
 
-# (a key, or a prefix if it ends in a dot) -> why it is refused. The first match counts.
+# A key, or a prefix if it ends in a dot -> why it is refused. A key counts before a prefix.
 REFUSED: Mapping[str, str] = {
     "spark.master": _OWNED,
     "spark.remote": _OWNED,
@@ -58,6 +58,8 @@ REFUSED: Mapping[str, str] = {
     "spark.executor.resource.": _LATER,
 }
 
+_PREFIXES = tuple((rule, reason) for rule, reason in REFUSED.items() if rule.endswith("."))
+
 # Variables of a worker's environment: spark.executorEnv.NAME, and EMR's spelling for the driver's.
 _VARIABLE = re.compile(r"spark\.(?:executorEnv|emr-serverless\.driverEnv)\.(.*)")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -81,7 +83,7 @@ def refuse(key: str) -> str | None:
         return _refuse_variable(variable[1])
     if _CREDENTIALS.match(key):
         return _SECRET
-    return next((reason for rule, reason in REFUSED.items() if _matches(rule, key)), None)
+    return REFUSED.get(key) or next((reason for prefix, reason in _PREFIXES if key.startswith(prefix)), None)
 
 
 def _refuse_variable(name: str) -> str | None:
@@ -93,10 +95,6 @@ def _refuse_variable(name: str) -> str | None:
 def refusals(conf: Mapping[str, str]) -> list[str]:
     """List what a run may not set among these properties, as ``spark.master is set by Ember``."""
     return [f"{_shown(key)} {reason}" for key in conf if (reason := refuse(key))]
-
-
-def _matches(rule: str, key: str) -> bool:
-    return key.startswith(rule) if rule.endswith(".") else key == rule
 
 
 def _shown(key: str) -> str:

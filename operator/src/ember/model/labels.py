@@ -20,6 +20,9 @@ JOB_RUN_NAME = f"{GROUP}/job-run-name"
 WORKER = f"{GROUP}/worker"
 EXECUTOR = f"{GROUP}/executor"
 STOP = f"{GROUP}/stop"
+POOL = f"{GROUP}/pool"  # on pre-initialized workers: the template they were made from; stays after the claim
+HEAP = f"{GROUP}/heap-mib"
+ZONE = "topology.kubernetes.io/zone"
 
 SPARK_APP = "spark-app-selector"
 SPARK_ROLE = "spark-role"
@@ -36,4 +39,5 @@ BROKER_AUDIENCE = "ember-broker"
 DRIVER_PORT = 7078
 BLOCK_MANAGER_PORT = 7079
 CREDENTIALS_PORT = 9911
+READY_PORT = 9912
 END_MARK = "\x1eEMBER-END\x1e"
