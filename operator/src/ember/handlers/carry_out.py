@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from ember.handlers.gather import Gatherer
 from ember.kube.apply import Applier
@@ -46,6 +47,10 @@ class Hands:
                 return self._create_driver(action)
             case actions.CreateExecutor():
                 return self._create_executor(action)
+            case actions.Claim():
+                return self._claim(action)
+            case actions.CreateWarm(pod):
+                return self._applier.create_pod(pod)
             case actions.DropRequest(request):
                 return _at_once(lambda: self._index.remove_waiting((request.namespace, request.pod_name)))
             case actions.StopWorker(key, uid, reason):
@@ -58,10 +63,19 @@ class Hands:
     async def _create_driver(self, action: actions.CreateDriver) -> None:
         """Make the event log's directory, then the driver's pod: Spark refuses to start without the former."""
         uid = action.pod["metadata"]["ownerReferences"][0]["uid"]
-        try:
-            if action.event_log_uri is not None:
-                await self._store.ensure_marker(action.event_log_uri, namespace=action.run[0])
+        async with self._noting_problems(uid):
+            await self._event_log(action.event_log_uri, action.run[0])
             await self._applier.create_pod(action.pod)
+
+    async def _event_log(self, uri: str | None, namespace: str) -> None:
+        if uri is not None:
+            await self._store.ensure_marker(uri, namespace=namespace)
+
+    @asynccontextmanager
+    async def _noting_problems(self, uid: str) -> AsyncIterator[None]:
+        """Remember why a run could not get its driver, for its status."""
+        try:
+            yield
         except (StoreRefused, Forbidden, Invalid) as error:
             # Quota and admission may relent: those are tried for a while; what the store refuses is the user's to mend.
             self._problem(uid, "LogUriRefused" if isinstance(error, StoreRefused) else "PodRefused", error)
@@ -76,6 +90,27 @@ class Hands:
         since = held.since if held is not None and held.reason == reason else time.time()
         permanent = isinstance(error, StoreRefused)
         self._gatherer.problems[uid] = Problem(reason, str(error), permanent, since)
+
+    async def _claim(self, action: actions.Claim) -> None:
+        """Take an idle worker by compare-and-swap; the CPU it gets and the event log's directory come beside it."""
+        worker, identity = action.worker, action.identity
+        patch = self._applier.annotate_pod(
+            worker.namespace,
+            worker.name,
+            identity["annotations"],
+            pod_labels=identity["labels"],
+            uid=worker.uid,
+            resource_version=worker.version,
+            owners=[action.owner],
+        )
+        if action.request is not None:
+            await patch
+            self._index.remove_waiting((action.request.namespace, action.request.pod_name))
+        else:
+            async with self._noting_problems(action.owner["uid"]):
+                await asyncio.gather(patch, self._event_log(action.event_log_uri, worker.namespace))
+        if action.resources is not None:
+            await self._applier.resize_pod(worker.namespace, worker.name, action.resources)
 
     async def _create_executor(self, action: actions.CreateExecutor) -> None:
         request = action.request

@@ -51,10 +51,11 @@ class Gatherer:
                 runs.append(self._run(run, application, own))
             else:
                 self.forget(run["metadata"]["uid"])
+        pool = tuple(self.worker(pod) for pod in by_run.pop("", []))
         strays = tuple(self.worker(pod) for group in by_run.values() for pod in group)
         moment = time.time() if now is None else now
         runs.sort(key=lambda run: (run.created_at, run.key))
-        return Shard(moment, self.settings, self.pods, application, tuple(runs), strays)
+        return Shard(moment, self.settings, self.pods, application, tuple(runs), strays, pool)
 
     def run(self, key: Key) -> tuple[RunView, ApplicationView] | None:
         """One run with its application, whatever its state; None when either is missing."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ember.plan.facts import ExecutorRequest
+from ember.plan.workers import Worker
 
 Key = tuple[str, str]
 
@@ -38,6 +39,29 @@ class CreateExecutor:
     """Create the pod of an executor that waited."""
 
     request: ExecutorRequest
+    pod: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Make an idle pre-initialized worker the driver of a run, or (`request`) one of its executors.
+
+    A compare-and-swap: `worker.version` is the resourceVersion that was seen; of two claims one wins. `resources` are
+    the container's, by its name, raised in place beside it (None: it holds them already).
+    """
+
+    worker: Worker
+    identity: dict[str, Any]  # labels and annotations
+    owner: dict[str, Any]
+    resources: dict[str, Any] | None
+    request: ExecutorRequest | None = None
+    event_log_uri: str | None = None
+
+
+@dataclass(frozen=True)
+class CreateWarm:
+    """Create a pre-initialized worker."""
+
     pod: dict[str, Any]
 
 
@@ -81,6 +105,8 @@ Action = (
     | SetRunStatus
     | CreateDriver
     | CreateExecutor
+    | Claim
+    | CreateWarm
     | DropRequest
     | StopWorker
     | DeleteWorker

@@ -6,77 +6,122 @@ from ember.model.application import EMRApplicationStatus, RunCounts
 from ember.model.capacity import Capacity, CapacityUsage
 from ember.model.conditions import set_condition
 from ember.model.states import ApplicationState, JobRunState, is_terminal
-from ember.plan import ids, jobrun, logs
-from ember.plan.actions import Action, Announce, CreateDriver, CreateExecutor, Plan, SetApplicationStatus
-from ember.plan.quota import Claimant, Decision, decide
+from ember.plan import ids, jobrun, logs, pool
+from ember.plan.actions import Action, Announce, Claim, CreateDriver, CreateExecutor, Plan, SetApplicationStatus
+from ember.plan.pods import driver_identity, driver_owner, executor_identity, executor_owner
+from ember.plan.pool import RESERVED, PoolState
+from ember.plan.quota import Admission, Claimant, Decision, Grant, decide
 from ember.plan.spark import maximum_of
 from ember.plan.view import ApplicationView, RunView, Shard
+from ember.plan.warm import Need
+from ember.plan.workers import Worker
 
 DEFAULT_CONCURRENT_RUNS = 15  # EMR Serverless, schedulerConfiguration
+WORTH_WAITING = 8.0  # seconds: a cold start takes longer than to wait so long for a pre-initialized worker
 _TICK = 5.0  # seconds: how often time limits are looked at while something runs or waits
 
 
 def plan_shard(shard: Shard) -> Plan:
     """Everything that shall be done now for an application and its runs."""
-    state, details = _state(shard)
-    decision = _decide(shard) if state is ApplicationState.STARTED else Decision()
+    stock = pool.state_of(shard)
+    state, details = _state(shard, stock)
+    decides = state in (ApplicationState.STARTING, ApplicationState.STARTED)
+    decision = _decide(shard, stock) if decides else Decision(used=used(shard))
+    admitted = {admission.key: admission for admission in decision.admitted}
     actions: list[Action] = []
     for run in shard.runs:
-        actions += _plan_run(run, shard, decision)
+        actions += _plan_run(run, shard, admitted.get(run.key), decision.held_back.get(run.key, ""))
     for stray in shard.strays:
         actions += jobrun.end_worker(stray, shard, stop=True, keeps_logs=False)
-    actions += _executors(shard, decision)
+    actions += _executors(shard, decision.granted)
+    actions += pool.keep(shard, state, decision)
     if shard.application is not None:
-        actions += _show(shard, shard.application, state, details, decision)
+        actions += _show(shard, shard.application, state, details, decision, stock)
     return Plan(tuple(actions), _look_again_in(shard, state))
 
 
-def _plan_run(run: RunView, shard: Shard, decision: Decision) -> list[Action]:
+def _plan_run(run: RunView, shard: Shard, admission: Admission | None, held_back: str) -> list[Action]:
     if not run.live:
         return jobrun.clean_up(run, shard, over=True)
-    admitted = run.key in decision.admitted or (run.state is JobRunState.PENDING and run.plan is not None)
-    verdict = jobrun.judge(run, shard, admitted=admitted, held_back=decision.held_back.get(run.key, ""))
+    again = run.state is JobRunState.PENDING and run.plan is not None  # admitted before; its pod did not come to be
+    verdict = jobrun.judge(run, shard, admitted=admission is not None or again, held_back=held_back)
     actions: list[Action] = []
-    if admitted and run.driver is None and verdict.state in (JobRunState.SUBMITTED, JobRunState.PENDING):
-        actions += _create_driver(run, shard)
+    if run.driver is None and verdict.state in (JobRunState.SUBMITTED, JobRunState.PENDING):
+        if admission is not None and admission.worker is not None:
+            actions.append(_claim_driver(run, shard, admission.worker))
+        elif admission is not None or again:
+            actions.append(_create_driver(run, shard))
     actions += jobrun.show(run, shard, verdict)
     actions += jobrun.clean_up(run, shard, over=is_terminal(verdict.state))
     return actions
 
 
-def _create_driver(run: RunView, shard: Shard) -> list[Action]:
+def _create_driver(run: RunView, shard: Shard) -> Action:
     assert run.plan is not None
     assert shard.application is not None
     pod = shard.pods.driver(run.object, shard.application.key[1], run.status.attempt or 1, run.plan, shard.image())
+    return CreateDriver(run.key, pod, _event_log(run, shard))
+
+
+def _claim_driver(run: RunView, shard: Shard, worker: Worker) -> Action:
+    assert shard.application is not None
+    identity = driver_identity(run.object, shard.application.key[1], run.status.attempt or 1)
+    return Claim(
+        worker,
+        identity,
+        driver_owner(run.object),
+        _resources(shard, worker),
+        event_log_uri=_event_log(run, shard),
+    )
+
+
+def _event_log(run: RunView, shard: Shard) -> str | None:
+    assert run.plan is not None
     enabled = run.plan.properties.get("spark.eventLog.enabled", "true").lower() == "true"
-    uri = logs.event_log_uri(jobrun.log_prefixes(run, shard)) if enabled else None
-    return [CreateDriver(run.key, pod, uri)]
+    return logs.event_log_uri(jobrun.log_prefixes(run, shard)) if enabled else None
 
 
-def _executors(shard: Shard, decision: Decision) -> list[Action]:
+def _resources(shard: Shard, worker: Worker) -> dict[str, object] | None:
+    """What a claimed worker's container gets; None when the application keeps its idle workers' CPU reserved."""
+    assert shard.application is not None
+    notes = shard.application.object["metadata"].get("annotations", {})
+    return None if notes.get(RESERVED) == "reserved" else shard.pods.claimed(worker)
+
+
+def _executors(shard: Shard, granted: tuple[Grant, ...]) -> list[Action]:
     runs = {run.key: run for run in shard.runs}
     actions: list[Action] = []
-    for request in decision.granted:
+    for grant in granted:
+        request, worker = grant.request, grant.worker
         run = runs[(request.namespace, request.run_name)]
         assert run.driver_object is not None
         assert run.plan is not None
         assert shard.application is not None
-        pod = shard.pods.executor(request, run.driver_object, shard.application.key[1], run.plan, shard.image())
-        actions.append(CreateExecutor(request, pod))
+        name = shard.application.key[1]
+        if worker is not None:
+            identity, owner = executor_identity(request, name), executor_owner(run.driver_object)
+            actions.append(Claim(worker, identity, owner, _resources(shard, worker), request))
+        else:
+            pod = shard.pods.executor(request, run.driver_object, name, run.plan, shard.image())
+            actions.append(CreateExecutor(request, pod))
     return actions
 
 
-def _decide(shard: Shard) -> Decision:
+def _decide(shard: Shard, stock: PoolState) -> Decision:
     application = shard.application
     assert application is not None
     assert application.spec is not None
     scheduler = application.spec.scheduler_configuration
     limit = scheduler.max_concurrent_runs if scheduler is not None else DEFAULT_CONCURRENT_RUNS
-    claimants = [claimant for run in shard.runs if (claimant := _claimant(run)) is not None]
-    return decide(maximum_of(application.spec), used(shard), claimants, limit)
+    soon = stock.warming > 0 and stock.seconds_left <= WORTH_WAITING
+    patience = f"a pre-initialized worker is ready in about {stock.seconds_left:.0f} s" if soon else ""
+    claimants = [claimant for run in shard.runs if (claimant := _claimant(run, patience)) is not None]
+    known = {shape.template for shape in pool.wanted_shapes(shard)}
+    idle = [worker for worker in shard.pool if worker.idle and worker.pool in known]
+    return decide(maximum_of(application.spec), used(shard), claimants, limit, idle)
 
 
-def _claimant(run: RunView) -> Claimant | None:
+def _claimant(run: RunView, patience: str) -> Claimant | None:
     """The run as the quota sees it; None when it wants nothing (any more)."""
     if not run.live or run.plan is None or run.invalid or run.state is JobRunState.CANCELLING:
         return None
@@ -86,12 +131,14 @@ def _claimant(run: RunView) -> Claimant | None:
     holding = [e for e in run.executors if e.holds_capacity]
     return Claimant(
         key=run.key,
-        driver=run.plan.driver,
-        executor=run.plan.executor,
+        driver=Need(run.plan.driver, run.plan.driver_heap_mib, run.plan.driver_cold),
+        executor=Need(run.plan.executor, run.plan.executor_heap_mib, run.plan.executor_cold),
         created_at=run.created_at,
         admitted=driver is not None or run.state is JobRunState.PENDING,
         executors=len(holding),
         waiting=run.waiting if driver is not None else (),
+        zone=driver.zone if driver is not None else "",
+        patience="" if run.plan.driver_cold else patience,
     )
 
 
@@ -104,13 +151,13 @@ def used(shard: Shard) -> Capacity:
             total += capacity
         if run.driver is None and run.state is JobRunState.PENDING and run.live and run.plan is not None:
             total += run.plan.driver  # admitted, its pod is (again) being created
-    for stray in shard.strays:
-        if stray.holds_capacity:
-            total += stray.capacity
+    for worker in (*shard.strays, *shard.pool):
+        if worker.holds_capacity:
+            total += worker.capacity
     return total
 
 
-def _state(shard: Shard) -> tuple[ApplicationState, str]:
+def _state(shard: Shard, stock: PoolState) -> tuple[ApplicationState, str]:
     """The application's next state. One step at a time: each state is seen by who watches."""
     application = shard.application
     if application is None:
@@ -126,7 +173,11 @@ def _state(shard: Shard) -> tuple[ApplicationState, str]:
         case ApplicationState.CREATED | ApplicationState.STOPPED if active and not invalid:
             return ApplicationState.STARTING, "started by a job run"
         case ApplicationState.STARTING:
-            return ApplicationState.STARTED, ""
+            return (
+                (ApplicationState.STARTED, "")
+                if stock.complete
+                else (ApplicationState.STARTING, _progress(shard, stock))
+            )
         case ApplicationState.STARTED if not busy and _idle_too_long(application, shard.now):
             return ApplicationState.STOPPING, "idle for longer than autoStopConfiguration.idleTimeoutMinutes"
         case ApplicationState.STOPPING:
@@ -138,6 +189,16 @@ def _state(shard: Shard) -> tuple[ApplicationState, str]:
     return state, invalid or application.status.state_details or ""
 
 
+def _progress(shard: Shard, stock: PoolState) -> str:
+    """How far the start is, and what is in its way. The estimate is coarse, as every step of it is a status write."""
+    stuck = next((w.stuck for w in shard.pool if w.stuck), "")
+    failing = f"; {shard.warm_up_failures} warm-ups failed in a row" if shard.warm_up_failures else ""
+    left = f", about {-(-stock.seconds_left // 10) * 10:.0f} s left" if not failing and not stuck else ""
+    return (
+        f"{stock.ready}/{stock.wanted} pre-initialized workers are ready{left}{failing}{'; ' + stuck if stuck else ''}"
+    )
+
+
 def _idle_too_long(application: ApplicationView, now: float) -> bool:
     assert application.spec is not None
     stop, idle = application.spec.auto_stop_configuration, application.status.idle_since
@@ -145,10 +206,15 @@ def _idle_too_long(application: ApplicationView, now: float) -> bool:
 
 
 def _show(
-    shard: Shard, application: ApplicationView, state: ApplicationState, details: str, decision: Decision
+    shard: Shard,
+    application: ApplicationView,
+    state: ApplicationState,
+    details: str,
+    decision: Decision,
+    stock: PoolState,
 ) -> list[Action]:
     old = application.status
-    status = _status(shard, application, state, details, decision)
+    status = _status(shard, application, state, details, decision, stock)
     if status == old:
         return []
     actions: list[Action] = [
@@ -161,7 +227,12 @@ def _show(
 
 
 def _status(
-    shard: Shard, application: ApplicationView, state: ApplicationState, details: str, decision: Decision
+    shard: Shard,
+    application: ApplicationView,
+    state: ApplicationState,
+    details: str,
+    decision: Decision,
+    stock: PoolState,
 ) -> EMRApplicationStatus:
     old, now = application.status, datetime.fromtimestamp(shard.now, UTC)
     spec = application.spec
@@ -179,7 +250,7 @@ def _status(
             "spark_version": release.spark_version if release is not None else "",
             "image": release.image if release is not None else "",
             "capacity": CapacityUsage(used=used(shard), maximum=maximum_of(spec)) if spec is not None else None,
-            "ready_workers": sum(1 for r in shard.runs for w in r.workers if w.started and not w.ended),
+            "ready_workers": stock.ready + sum(1 for r in shard.runs for w in r.workers if w.started and not w.ended),
             "runs": RunCounts(active=active, queued=len(decision.held_back)),
             "started_at": now if state is ApplicationState.STARTED and old.state is not state else old.started_at,
             "idle_since": (old.idle_since or now) if idle else None,
@@ -200,5 +271,5 @@ def _status(
 
 def _look_again_in(shard: Shard, state: ApplicationState) -> float | None:
     """A tick while a clock runs: for a live run, a pod that is to go, or an application that idles towards its stop."""
-    clocks = any(run.live or run.workers for run in shard.runs) or bool(shard.strays)
+    clocks = any(run.live or run.workers for run in shard.runs) or bool(shard.strays) or bool(shard.pool)
     return _TICK if clocks or state in (ApplicationState.STARTED, ApplicationState.STOPPING) else None

@@ -33,6 +33,12 @@ def executor_pod_name(run_name: str, run_uid: str, attempt: int, executor_id: st
     return f"{_stem(run_name, run_uid, attempt)}-exec-{executor_id}"
 
 
+def warm_pod_name(application: str, uid: str, role: str, now: float, number: int) -> str:
+    """A name for a pre-initialized worker: unique by the moment and the number within it."""
+    cut = application[:30].replace(".", "-").rstrip("-")
+    return f"{cut}-{_hex(uid, 6)}-{role}-{int(now * 1000):x}{number:02x}"
+
+
 def _stem(run_name: str, run_uid: str, attempt: int) -> str:
     cut = run_name[:40].replace(".", "-").rstrip("-")  # a pod's name is its host name: no dots, 63 characters
     return f"{cut}-{_hex(run_uid, 6)}-{attempt}"

@@ -13,8 +13,11 @@ from ember.model.settings import Settings
 from ember.plan import ids
 from ember.plan.facts import ExecutorRequest
 from ember.plan.spark import RunPlan
+from ember.plan.warm import Shape
+from ember.plan.workers import Worker
 
 Object = dict[str, Any]
+IDLE_CPU = "10m"  # what an idle pre-initialized worker asks for
 _SPARK_USER = 185  # of the Spark images
 _CREDENTIALS = f"http://127.0.0.1:{labels.CREDENTIALS_PORT}/credentials"
 
@@ -29,32 +32,51 @@ class PodBuilder:
         """The driver pod of an attempt, owned by its JobRun."""
         meta = run["metadata"]
         name = ids.driver_pod_name(meta["name"], meta["uid"], attempt)
-        identity = _identity(labels.DRIVER, application, meta["name"], meta["uid"], attempt)
-        identity["labels"] |= {labels.SPARK_APP: ids.external_id(meta["uid"]), labels.SPARK_ROLE: labels.DRIVER}
+        identity, owner = driver_identity(run, application, attempt), driver_owner(run)
         identity["annotations"][labels.WORKER] = plan.driver.to_annotation()
-        owner = _owner(labels.API_VERSION, "JobRun", meta["name"], meta["uid"])
-        environment = self._environment(labels.DRIVER, plan.driver_heap_mib) | plan.driver_environment
+        environment = plan.driver_environment | self._environment(labels.DRIVER, plan.driver_heap_mib)
         container = self._container(labels.DRIVER_CONTAINER, image, plan.driver, environment)
         return self._pod(meta["namespace"], name, identity, owner, container, plan.driver)
 
     def executor(self, request: ExecutorRequest, driver: Object, application: str, plan: RunPlan, image: str) -> Object:
         """The pod of one executor, owned by its driver's pod: without its driver it goes too."""
-        identity = _identity(labels.EXECUTOR_ROLE, application, request.run_name, request.run_uid, request.attempt)
-        identity["labels"] |= {
-            **request.labels,
-            labels.SPARK_APP: request.app_id,
-            labels.SPARK_ROLE: labels.EXECUTOR_ROLE,
-            labels.SPARK_EXEC_ID: request.executor_id,
-            labels.SPARK_RESOURCE_PROFILE: request.resource_profile_id,
-        }
-        identity["annotations"] |= {
-            labels.WORKER: plan.executor.to_annotation(),
-            labels.EXECUTOR: json.dumps(executor_assignment(request), separators=(",", ":")),
-        }
-        owner = _owner("v1", "Pod", driver["metadata"]["name"], driver["metadata"]["uid"])
-        environment = self._environment(labels.EXECUTOR_ROLE, plan.executor_heap_mib) | plan.executor_environment
+        identity, owner = executor_identity(request, application), executor_owner(driver)
+        identity["annotations"][labels.WORKER] = plan.executor.to_annotation()
+        environment = plan.executor_environment | self._environment(labels.EXECUTOR_ROLE, plan.executor_heap_mib)
         container = self._container(labels.EXECUTOR_CONTAINER, image, plan.executor, environment)
         return self._pod(request.namespace, request.pod_name, identity, owner, container, plan.executor)
+
+    def warm(self, application: Object, shape: Shape, image: str, name: str, *, reserved: bool) -> Object:
+        """A pre-initialized worker, owned by its application until a run claims it."""
+        meta = application["metadata"]
+        identity = {
+            "labels": {
+                labels.MANAGED_BY: labels.MANAGED_BY_EMBER,
+                labels.COMPONENT: shape.role,
+                labels.APPLICATION: ids.label_value(meta["name"]),
+                labels.POOL: shape.template,
+            },
+            "annotations": {
+                labels.APPLICATION_NAME: meta["name"],
+                labels.WORKER: shape.capacity.to_annotation(),
+                labels.HEAP: str(shape.heap_mib),
+            },
+        }
+        owner = _owner(labels.API_VERSION, "EMRApplication", meta["name"], meta["uid"])
+        environment = {**self._environment(shape.role, shape.heap_mib), "EMBER_WARM": "1"}
+        kind = labels.DRIVER_CONTAINER if shape.role == labels.DRIVER else labels.EXECUTOR_CONTAINER
+        container = self._container(kind, image, shape.capacity, environment)
+        if not reserved:  # warming and waiting must not slow down who works: its CPU comes with the claim
+            container["resources"]["requests"]["cpu"] = IDLE_CPU
+        container["resizePolicy"] = [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]
+        ready = {"httpGet": {"path": "/ready", "port": labels.READY_PORT}, "periodSeconds": 5, "timeoutSeconds": 3}
+        container["readinessProbe"] = ready
+        return self._pod(meta["namespace"], name, identity, owner, container, shape.capacity)
+
+    def claimed(self, worker: Worker) -> Object:
+        """The resources of a pre-initialized worker once a run has claimed it, by the name of its container."""
+        name = labels.DRIVER_CONTAINER if worker.role == labels.DRIVER else labels.EXECUTOR_CONTAINER
+        return {name: self._resources(worker.capacity)}
 
     def _pod(
         self, namespace: str, name: str, identity: Object, owner: Object, container: Object, size: Capacity
@@ -150,6 +172,39 @@ def executor_assignment(request: ExecutorRequest) -> Object:
         "resourceProfileId": request.resource_profile_id,
         "javaOptions": list(request.java_options),
     }
+
+
+def driver_identity(run: Object, application: str, attempt: int) -> Object:
+    """Labels and annotations that make a pod the driver of an attempt."""
+    meta = run["metadata"]
+    identity = _identity(labels.DRIVER, application, meta["name"], meta["uid"], attempt)
+    identity["labels"] |= {labels.SPARK_APP: ids.external_id(meta["uid"]), labels.SPARK_ROLE: labels.DRIVER}
+    return identity
+
+
+def driver_owner(run: Object) -> Object:
+    """A driver's pod goes with its JobRun."""
+    return _owner(labels.API_VERSION, "JobRun", run["metadata"]["name"], run["metadata"]["uid"])
+
+
+def executor_identity(request: ExecutorRequest, application: str) -> Object:
+    """Labels and annotations that make a pod an executor that a driver asked for."""
+    identity = _identity(labels.EXECUTOR_ROLE, application, request.run_name, request.run_uid, request.attempt)
+    identity["labels"] |= {
+        **request.labels,
+        labels.SPARK_APP: request.app_id,
+        labels.SPARK_ROLE: labels.EXECUTOR_ROLE,
+        labels.SPARK_EXEC_ID: request.executor_id,
+        labels.SPARK_RESOURCE_PROFILE: request.resource_profile_id,
+    }
+    assignment = json.dumps(executor_assignment(request), separators=(",", ":"))
+    identity["annotations"][labels.EXECUTOR] = assignment
+    return identity
+
+
+def executor_owner(driver: Object) -> Object:
+    """An executor's pod goes with its driver's."""
+    return _owner("v1", "Pod", driver["metadata"]["name"], driver["metadata"]["uid"])
 
 
 def _identity(role: str, application: str, run_name: str, run_uid: str, attempt: int) -> Object:

@@ -1,15 +1,19 @@
-"""Who gets capacity: the one place where maximumCapacity is kept.
+"""Who gets capacity, and from where: the one place where maximumCapacity is kept.
 
-Every live run is promised one executor beside its driver, because a driver without any executor holds capacity and
-gets nowhere: the promise is counted as used, so runs can never block each other with drivers alone.
+Pre-initialized workers count as used from their creation, so claiming one costs nothing more. Every live run is
+promised one executor beside its driver, because a driver without any executor holds capacity and gets nowhere: the
+promise is counted as used, so runs can never block each other with drivers alone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from ember.model import labels
 from ember.model.capacity import Capacity, CapacityLimit
 from ember.plan.facts import ExecutorRequest
 from ember.plan.spark import describe
+from ember.plan.warm import Need, best_fit
+from ember.plan.workers import Worker
 
 Key = tuple[str, str]
 
@@ -19,51 +23,94 @@ class Claimant:
     """A live run as the quota sees it."""
 
     key: Key
-    driver: Capacity
-    executor: Capacity
+    driver: Need
+    executor: Need
     created_at: float
     admitted: bool  # it has, or had, a driver
     executors: int = 0  # those that hold capacity
     waiting: tuple[ExecutorRequest, ...] = ()
+    zone: str = ""  # of its driver
+    patience: str = ""  # why it waits rather for a pre-initialized driver than to start cold; empty: it does not wait
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A run that may start: on this pre-initialized worker, or (None) on a pod of its own."""
+
+    key: Key
+    worker: Worker | None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """An executor that may start: on this pre-initialized worker, or (None) on a pod of its own."""
+
+    request: ExecutorRequest
+    worker: Worker | None
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided in one round. `held_back` says for each run that was not admitted why."""
+    """What was decided in one round.
 
-    admitted: tuple[Key, ...] = ()
-    granted: tuple[ExecutorRequest, ...] = ()
+    `held_back` says for each run that was not admitted why; `released` are idle workers that make room for the head of
+    the queue; `left` is what of the maximum a refill of the pool may use (None: nothing is bounded).
+    """
+
+    admitted: tuple[Admission, ...] = ()
+    granted: tuple[Grant, ...] = ()
     held_back: dict[Key, str] = field(default_factory=dict)
+    released: tuple[Worker, ...] = ()
+    blocked: bool = False
+    used: Capacity = field(default_factory=Capacity.zero)
 
 
-def decide(maximum: CapacityLimit, used: Capacity, runs: Sequence[Claimant], max_concurrent_runs: int) -> Decision:
+def decide(
+    maximum: CapacityLimit,
+    used: Capacity,
+    runs: Sequence[Claimant],
+    max_concurrent_runs: int,
+    idle: Sequence[Worker] = (),
+) -> Decision:
     """Grant what fits, in this order: the promised first executors, drivers (oldest first), further executors in turn.
 
-    `used` is what all of the application's pods hold. While a run waits for capacity, running ones get no further
-    executors: what they release goes to the one that waits (EMR Serverless queues first in, first out).
+    `used` is what all of the application's pods hold, `idle` its claimable pre-initialized workers. While a run waits
+    for capacity, running ones get no further executors: what they release goes to the one that waits (EMR Serverless
+    queues first in, first out).
     """
-    round_ = _Round(maximum, used, list(runs), max_concurrent_runs)
+    round_ = _Round(maximum, used, list(runs), max_concurrent_runs, list(idle))
     round_.promised_executors()
     blocked = round_.drivers()
     if not blocked:
         round_.further_executors()
-    return Decision(tuple(round_.admitted), tuple(round_.granted), round_.held_back)
+    return Decision(
+        tuple(round_.admitted),
+        tuple(round_.granted),
+        round_.held_back,
+        tuple(round_.released),
+        blocked,
+        round_.used + round_.promised(),
+    )
 
 
 class _Round:
     """The bookkeeping of one `decide`."""
 
-    def __init__(self, maximum: CapacityLimit, used: Capacity, runs: list[Claimant], limit: int) -> None:
+    def __init__(
+        self, maximum: CapacityLimit, used: Capacity, runs: list[Claimant], limit: int, idle: list[Worker]
+    ) -> None:
         self.maximum, self.used, self.limit = maximum, used, limit
         self.live = {run.key: run for run in runs if run.admitted}
         self.queue = sorted((run for run in runs if not run.admitted), key=lambda run: (run.created_at, run.key))
-        self.admitted: list[Key] = []
-        self.granted: list[ExecutorRequest] = []
+        self.idle = {role: [w for w in idle if w.role == role] for role in (labels.DRIVER, labels.EXECUTOR_ROLE)}
+        self.admitted: list[Admission] = []
+        self.granted: list[Grant] = []
         self.held_back: dict[Key, str] = {}
+        self.released: list[Worker] = []
 
     def promised_executors(self) -> None:
         for run in list(self.live.values()):
-            if run.executors == 0 and run.waiting and self._fits(run.executor, beside=run.key):
+            if run.executors == 0 and run.waiting:
                 self._grant(run)
 
     def drivers(self) -> bool:
@@ -72,39 +119,91 @@ class _Round:
             if len(self.live) >= self.limit:
                 self._hold(position, f"maxConcurrentRuns: {self.limit} runs are active")
                 return False
-            if not self._fits(run.driver + run.executor):
+            if run.patience and best_fit(run.driver, self.idle[labels.DRIVER]) is None:
+                self._hold(position, run.patience)
+                return False
+            if not self._admit(run):
+                self._make_room(run)
                 self._hold(position, f"maximumCapacity: {self._why(run)}")
                 return True
-            self.used += run.driver
-            self.live[run.key] = replace(run, admitted=True)
-            self.admitted.append(run.key)
         return False
 
     def further_executors(self) -> None:
         """One at a time to the run that has the fewest: nobody starves, nothing stays free that somebody can use."""
-        while True:
-            wanting = [r for r in self.live.values() if r.waiting and self._fits(r.executor, beside=r.key)]
-            if not wanting:
-                return
-            self._grant(min(wanting, key=lambda run: (run.executors, run.created_at, run.key)))
+        wanting = [run.key for run in self.live.values() if run.waiting]
+        while wanting:
+            runs = [self.live[key] for key in wanting]
+            run = min(runs, key=lambda run: (run.executors, run.created_at, run.key))
+            if not self._grant(run) or not self.live[run.key].waiting:
+                wanting.remove(run.key)
 
-    def _grant(self, run: Claimant) -> None:
-        self.granted.append(run.waiting[0])
-        self.used += run.executor
-        self.live[run.key] = replace(run, executors=run.executors + 1, waiting=run.waiting[1:])
-
-    def _fits(self, size: Capacity, beside: Key | None = None) -> bool:
-        """Whether `size` fits beside what is used and what is promised to the live runs other than `beside`."""
-        total = self.used + size
+    def promised(self, beside: Key | None = None) -> Capacity:
+        """What is kept for live runs without an executor, apart from what idle workers will serve."""
+        stock, total = list(self.idle[labels.EXECUTOR_ROLE]), Capacity.zero()
         for run in self.live.values():
-            if run.executors == 0 and run.key != beside:
-                total += run.executor
-        return total.fits_within(self.maximum)
+            if run.executors or run.key == beside:
+                continue
+            worker = best_fit(run.executor, stock, run.zone)
+            if worker is not None:
+                stock.remove(worker)
+            else:
+                total += run.executor.capacity
+        return total
+
+    # ---- inside
+
+    def _admit(self, run: Claimant) -> bool:
+        idle = self.idle[labels.DRIVER]
+        worker = best_fit(run.driver, idle)
+        cost = run.driver.capacity if worker is None else Capacity.zero()
+        self.live[run.key] = run  # so that its own executor is among the promised
+        needed = cost + self.promised()
+        if needed != _NOTHING and not (self.used + needed).fits_within(self.maximum):
+            del self.live[run.key]
+            return False
+        self.used += cost
+        if worker is not None:
+            idle.remove(worker)
+        self.live[run.key] = replace(run, admitted=True, zone=worker.zone if worker is not None else "")
+        self.admitted.append(Admission(run.key, worker))
+        return True
+
+    def _grant(self, run: Claimant) -> bool:
+        """Give the run the executor it has waited for longest; False when there is no room."""
+        idle = self.idle[labels.EXECUTOR_ROLE]
+        worker = best_fit(run.executor, idle, run.zone)
+        if worker is not None:
+            idle.remove(worker)
+        else:
+            wanted = self.used + run.executor.capacity + self.promised(beside=run.key)
+            if not wanted.fits_within(self.maximum):
+                return False
+            self.used += run.executor.capacity
+        self.granted.append(Grant(run.waiting[0], worker))
+        self.live[run.key] = replace(run, executors=run.executors + 1, waiting=run.waiting[1:])
+        return True
+
+    def _make_room(self, run: Claimant) -> None:
+        """Release idle workers, the largest first, if the head of the queue can then start."""
+        candidates = sorted(
+            (w for workers in self.idle.values() for w in workers), key=lambda w: -w.capacity.memory_mib
+        )
+        free, chosen = self.used, []
+        need = run.driver.capacity + run.executor.capacity
+        for worker in candidates:
+            free -= worker.capacity
+            chosen.append(worker)
+            if (free + need + self.promised()).fits_within(self.maximum):
+                self.released = chosen
+                return
 
     def _hold(self, position: int, reason: str) -> None:
         for place, run in enumerate(self.queue[position:], start=1):
             self.held_back[run.key] = f"{reason}; place {place} in the queue"
 
     def _why(self, run: Claimant) -> str:
-        need, free = describe(run.driver + run.executor), describe(self.maximum)
-        return f"driver and one executor need {need}; {describe(self.used)} of {free} are in use"
+        need, most = describe(run.driver.capacity + run.executor.capacity), describe(self.maximum)
+        return f"driver and one executor need {need}; {describe(self.used)} of {most} are in use"
+
+
+_NOTHING = Capacity.zero()

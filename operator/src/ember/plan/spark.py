@@ -8,6 +8,7 @@ run's `applicationConfiguration`, its `sparkSubmitParameters`; last what Ember o
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ember.model import labels
 from ember.model.application import EMRApplicationSpec
 from ember.model.capacity import Capacity, CapacityLimit, worker_size
 from ember.model.conf_policy import refusals
@@ -16,6 +17,7 @@ from ember.model.jobrun import JobRunSpec
 from ember.model.quantity import format_cpu, format_gigabytes, parse_gigabytes, parse_spark_memory
 from ember.model.settings import Settings
 from ember.model.submit import SubmitParameters, parse_submit_parameters
+from ember.plan.warm import why_cold
 
 # EMR Serverless user guide, "Spark job properties".
 EMR_DEFAULTS = {
@@ -55,6 +57,8 @@ class RunPlan:
     executor: Capacity
     driver_heap_mib: int
     executor_heap_mib: int
+    driver_cold: str = ""  # why its driver cannot be a pre-initialized worker; empty when it can
+    executor_cold: str = ""
     driver_environment: dict[str, str] = field(default_factory=dict)
     executor_environment: dict[str, str] = field(default_factory=dict)
 
@@ -85,6 +89,8 @@ def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Setting
         executor=executor,
         driver_heap_mib=driver_heap,
         executor_heap_mib=executor_heap,
+        driver_cold=why_cold(properties, labels.DRIVER),
+        executor_cold=why_cold(properties, labels.EXECUTOR_ROLE),
         driver_environment=_with_prefix(properties, "spark.emr-serverless.driverEnv."),
         executor_environment=_with_prefix(properties, "spark.executorEnv."),
     )

@@ -1,6 +1,6 @@
 """Everything that is known of one application and its runs at one moment: what a plan is made from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ember.model import labels
 from ember.model.application import EMRApplicationSpec, EMRApplicationStatus
@@ -87,7 +87,10 @@ class Shard:
     pods: PodBuilder
     application: ApplicationView | None
     runs: tuple[RunView, ...]
-    strays: tuple[Worker, ...] = field(default=())
+    strays: tuple[Worker, ...] = ()
+    pool: tuple[Worker, ...] = ()  # pre-initialized workers that no run has claimed
+    warm_up_failures: int = 0  # in a row
+    warm_up_failed_at: float = 0.0
 
     def image(self) -> str:
         """The image of the application's release. Raises ValueError when the catalogue does not have it."""

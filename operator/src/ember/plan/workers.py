@@ -38,9 +38,7 @@ class Worker:
     created_at: float
     scheduled: bool
     running: bool  # its container runs
-    started: (
-        bool  # its launcher said that the driver or executor started, or the container runs without a word for long
-    )
+    started: bool  # its launcher said that Spark starts; of a cold one: or its container runs
     ended: bool
     exit_code: int | None
     end_reason: str
@@ -50,6 +48,16 @@ class Worker:
     deleting: bool
     logs_complete: bool
     logs_error: str
+    pool: str = ""  # the template that a pre-initialized worker was made from; empty for a cold one
+    ready: bool = False  # a pre-initialized worker that is warm
+    heap_mib: int = 0
+    zone: str = ""
+    version: str = ""  # resourceVersion, for a compare-and-swap
+
+    @property
+    def idle(self) -> bool:
+        """A warm worker that nobody has claimed, and that may be."""
+        return self.ready and not (self.run_uid or self.ended or self.deleting or self.stop)
 
     @property
     def holds_capacity(self) -> bool:
@@ -80,7 +88,7 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         created_at=epoch(meta.get("creationTimestamp")) or 0.0,
         scheduled=bool(pod.get("spec", {}).get("nodeName")),
         running="running" in container,
-        started=(report is not None) or "running" in container,
+        started=_started(report, container, warm=labels.POOL in names),
         ended=ended,
         exit_code=exit_code if ended else None,
         end_reason=end_reason if ended else "",
@@ -90,12 +98,28 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         deleting="deletionTimestamp" in meta,
         logs_complete=upload is not None and upload.complete,
         logs_error=upload.error if upload is not None else "",
+        pool=names.get(labels.POOL, ""),
+        ready=labels.POOL in names and (report is not None or _ready(status)),
+        heap_mib=int(notes.get(labels.HEAP, "0")),
+        zone=names.get(labels.ZONE, ""),
+        version=meta.get("resourceVersion", ""),
     )
 
 
 def epoch(timestamp: str | None) -> float | None:
     """Epoch seconds of an RFC 3339 time as Kubernetes writes it; None for none."""
     return datetime.fromisoformat(timestamp).timestamp() if timestamp else None
+
+
+def _started(report: WorkerReport | None, container: dict[str, Any], *, warm: bool) -> bool:
+    """A warm worker's container runs long before its job does, so only its launcher's word counts."""
+    if report is not None and report.event != "ready":
+        return True
+    return not warm and "running" in container
+
+
+def _ready(status: dict[str, Any]) -> bool:
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ())
 
 
 def _container_state(status: dict[str, Any]) -> dict[str, Any]:
