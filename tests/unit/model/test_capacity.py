@@ -95,6 +95,12 @@ def test_overhead_is_a_tenth_of_the_heap_but_at_least_384_mib_unless_it_is_given
     assert worker_memory_mib(1024, extra_mib=512) == 1024 + 384 + 512
 
 
+@pytest.mark.parametrize("factor", [-0.1, 101.0, float("inf"), float("nan")])
+def test_a_senseless_overhead_factor_is_refused(factor: float) -> None:
+    with pytest.raises(ValueError, match="memoryOverheadFactor must be between 0 and 100"):
+        worker_memory_mib(1024, overhead_factor=factor)
+
+
 @given(st.sampled_from(sorted(WORKER_SIZES)), st.integers(1, 130 * 1024), st.integers(0, 20 * 1024))
 def test_a_size_holds_the_request_and_the_next_smaller_would_not(cores: int, heap_mib: int, extra_mib: int) -> None:
     needed = worker_memory_mib(heap_mib, extra_mib=extra_mib)

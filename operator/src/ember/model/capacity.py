@@ -13,6 +13,7 @@ from ember.model.quantity import MIB_PER_GIB
 
 MIN_OVERHEAD_MIB = 384
 DEFAULT_OVERHEAD_FACTOR = 0.1
+MAX_OVERHEAD_FACTOR = 100
 DEFAULT_DISK_GIB = 20
 MAX_DISK_GIB = 200
 
@@ -111,7 +112,11 @@ def worker_memory_mib(
 
     ``overhead_mib`` None means the default: ``overhead_factor`` of the heap, at least 384 MiB, as Spark counts it.
     ``extra_mib`` is memory beside heap and overhead (``spark.executor.pyspark.memory``, off-heap).
+    ValueError for a factor that makes no sense.
     """
+    # Written so that a NaN, which compares with nothing, is refused as well.
+    if not 0 <= overhead_factor <= MAX_OVERHEAD_FACTOR:
+        raise ValueError(f"memoryOverheadFactor must be between 0 and {MAX_OVERHEAD_FACTOR}, not {overhead_factor}")
     if overhead_mib is None:
         overhead_mib = max(int(heap_mib * overhead_factor), MIN_OVERHEAD_MIB)
     return heap_mib + overhead_mib + extra_mib
