@@ -122,8 +122,10 @@ class Agent:
         try:
             await follower.run()
             self._complete[uid] = self._clock()
-        except Exception:
+        except Exception as error:
             _LOG.exception("following the log failed", extra={"pod": follower.order.name})
+            with suppress(BrokerError):
+                await self._channel.report(uid, complete=False, error=f"the log cannot be read: {error}")
             await asyncio.sleep(_LONGEST_RETRY)
         finally:
             self._followers.pop(uid, None)

@@ -67,7 +67,7 @@ def parse_order(data: Mapping[str, Any]) -> PodOrder:
         terminated=bool(data.get("terminated", False)),
     )
     for name in (order.uid, order.namespace, order.name, order.container):
-        if not _NAME.match(name):
+        if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a pod or container")
     return order
 

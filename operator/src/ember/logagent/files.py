@@ -18,6 +18,7 @@ from typing import NamedTuple
 _NAME = re.compile(r"^(\d+)\.log(?:\.(\d{8}-\d{6}))?(\.gz)?$")
 _SETTLE = 0.5
 _PEEK = 256
+_LAST = "~"  # sorts after every time of rotation
 
 
 class Entry(NamedTuple):
@@ -85,7 +86,7 @@ class LogFiles:
         entries = self._entries()
         inodes = {entry.inode for entry in entries}
         for entry in entries:
-            if entry.rotated and (entry.restart, entry.rotated) <= self._done:
+            if (entry.restart, entry.rotated or _LAST) <= self._done:
                 continue
             if self._is_live(entry, inodes):
                 if entry.rotated:
@@ -131,9 +132,9 @@ class LogFiles:
             self.rotated_at_first = True
         self.found = True
         self._queue.append(opened)
-        if entry.rotated:
-            self._done = (entry.restart, entry.rotated)
-        else:
+        # Files of a restart before this one are done with, too.
+        self._done = max(self._done, (entry.restart, entry.rotated))
+        if not entry.rotated:
             self._live = opened
 
     def read(self, limit: int) -> bytes:

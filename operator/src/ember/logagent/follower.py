@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,18 @@ from ember.telemetry.logs import bind
 from ember.telemetry.metrics import AgentMetrics
 
 _STREAMS = ("stdout", "stderr")
+
+
+class Turn(Enum):
+    """What came of one turn at reading."""
+
+    READ = auto()
+    END = auto()
+    """The end of the file, for now."""
+    FULL = auto()
+    """The scratch disk is full: the files on the node, held open, are the place to wait in."""
+    RESUME = auto()
+    """The log's beginning is gone: the store must be asked what it has."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +56,19 @@ class Follower:
         self._shared = shared
         self._log = bind(logging.getLogger(__name__), namespace=order.namespace, pod=order.name)
         self._scratch = shared.options.scratch / order.uid
-        self._scratch.mkdir(parents=True, exist_ok=True)
         self._files = LogFiles(shared.options.node_logs / order.directory)
         self._parser = cri.Parser()
-        self._streams = {name: LogStream(name, self._scratch, shared.options.rotate_bytes) for name in _STREAMS}
+        self._streams: dict[str, LogStream] = {}
         self._skip: dict[bytes, int] = {}
         self._resumed = False
         self._ended = asyncio.Event()
         self._ended_at = 0.0
-        self._drained = asyncio.Event()
+        self._drained = False
+        self._hurry = asyncio.Event()
         self._told = ""
         self._uploads = Uploads(
             shared.store,
             order.namespace,
-            order.destinations,
             self._streams,
             in_thread=self._in_thread,
             turns=shared.uploads_at_once,
@@ -67,12 +79,14 @@ class Follower:
     def update(self, order: PodOrder) -> None:
         """Take what the broker says now."""
         self.order = order
+        self._uploads.destinations = order.destinations  # a warm worker has none before it is claimed
         if order.ended and not self._ended.is_set():
             self._ended_at = self._shared.clock()
             self._ended.set()
 
     async def run(self) -> None:
         """Follow to the end; returns once the broker knows that all is uploaded."""
+        await self._in_thread(self._prepare)
         reading = asyncio.create_task(self._read())
         try:
             uploading = asyncio.create_task(self._upload())
@@ -92,46 +106,55 @@ class Follower:
     async def _in_thread(self, call: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._shared.reader, call)
 
+    def _prepare(self) -> None:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        for name in _STREAMS:
+            self._streams[name] = LogStream(name, self._scratch, self._shared.options.rotate_bytes)
+
     async def _read(self) -> None:
         options = self._shared.options
         while True:
-            if await self._in_thread(self._turn):
-                continue
-            if self._files.rotated_at_first and not self._resumed:
+            turn = await self._in_thread(self._turn)
+            if turn is Turn.RESUME:
                 await self._resume()
-                continue
-            if self._whole():
+            elif turn is Turn.FULL:
+                self._hurry.set()
+                await asyncio.sleep(options.poll_interval)
+            elif turn is Turn.END and self._whole():
                 break
-            if self._ended.is_set():
+            elif turn is Turn.END and self._ended.is_set():
                 await asyncio.sleep(options.ending_poll_interval)
-            else:
+            elif turn is Turn.END:
                 await pause(self._ended, options.poll_interval)
         await self._in_thread(self._finish)
-        self._drained.set()
+        self._drained = True
+        self._hurry.set()
 
-    def _turn(self) -> bool:
-        """Read a bounded piece; tells whether there was one. Runs in the reader's thread."""
+    def _turn(self) -> Turn:
+        """Read a bounded piece. Runs in the reader's thread."""
         self._files.scan()
         if self._files.rotated_at_first and not self._resumed:
-            return False
-        if not all([stream.write_out() for stream in self._streams.values()]):
-            return False  # the scratch disk is full: the files on the node, held open, are the place to wait in
+            return Turn.RESUME
+        written = [stream.write_out() for stream in self._streams.values()]
+        if not all(written):
+            for stream in self._streams.values():
+                stream.rotate_early()
+            return Turn.FULL
         self._drop_excess()
         data = self._files.read(self._shared.options.turn_bytes)
-        if data:
-            self._shared.metrics.read_bytes.inc(len(data))
-            self._feed(self._parser.feed(data))
-        return bool(data)
+        if not data:
+            return Turn.END
+        self._shared.metrics.read_bytes.inc(len(data))
+        self._feed(self._parser.feed(data))
+        return Turn.READ
 
     def _drop_excess(self) -> None:
         if dropped := self._files.drop_excess(self._shared.options.backlog_bytes):
             self._shared.metrics.dropped_bytes.inc(dropped)
             self._log.warning("log dropped: written faster than it can be read", extra={"bytes": dropped})
             self._feed(self._parser.flush())
-            notice = (
-                f"\n[ember: {dropped} bytes of this log were dropped here: it was written faster than it can be read]\n"
-            )
-            self._streams["stderr"].feed(notice.encode())
+            notice = f"{dropped} bytes of this log were dropped here: it was written faster than it can be read"
+            self._streams["stderr"].feed(f"\n[ember: {notice}]\n".encode())
 
     def _feed(self, pieces: list[cri.Piece]) -> None:
         if self._skip:
@@ -182,16 +205,15 @@ class Follower:
     async def _upload(self) -> None:
         options = self._shared.options
         wait, retry = options.upload_interval, options.first_retry
+        await self._uploads.prepare()
         while True:
-            if not self._drained.is_set():
-                await pause(self._drained, wait)
-            final = self._drained.is_set()
+            await pause(self._hurry, wait)
+            self._hurry.clear()
+            final = self._drained
             error = await self._uploads.refresh(final=final)
             await self._tell(error)
             if error:
                 wait, retry = retry, min(2 * retry, options.longest_retry)
-                if final:
-                    await asyncio.sleep(wait)
             elif final:
                 return
             else:

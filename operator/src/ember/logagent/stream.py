@@ -41,12 +41,12 @@ class EndMark:
 
 
 class Part(NamedTuple):
-    """One object to upload: its name under the destination, its bytes, its metadata, all text of the stream so far."""
+    """One object to upload: its name under the destination, its bytes, its metadata, the version of its stream."""
 
     name: str
     body: Snapshot
     metadata: dict[str, str]
-    total: int
+    version: tuple[int, int]
 
 
 class Begun(NamedTuple):
@@ -66,7 +66,7 @@ class LogStream:
 
     def __init__(self, name: str, scratch: Path, rotate_bytes: int, begun: Begun | None = None) -> None:
         self.name = name
-        self.total = 0
+        self._total = 0
         self._first = begun.first if begun else b""
         self._last = begun.last if begun else b""
         self._archived = begun.archived if begun else 0
@@ -75,6 +75,16 @@ class LogStream:
         self._mark = EndMark()
         self._sealed: dict[int, GzipSpool] = {}
         self._live = self._new()
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes with the text, and with what of it is in the live object."""
+        return (self._archived, self._total)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there was no text yet."""
+        return self._total == 0
 
     @property
     def marked(self) -> bool:
@@ -94,7 +104,8 @@ class LogStream:
 
     def write_out(self) -> bool:
         """Write what a full disk refused before; False while it still does."""
-        return all(spool.write_out() for spool in (*self._sealed.values(), self._live))
+        written = [spool.write_out() for spool in (*self._sealed.values(), self._live)]
+        return all(written)
 
     def rotate_early(self) -> None:
         """Seal the live object, for want of disk, unless a sealed one still waits to be uploaded and deleted."""
@@ -103,11 +114,11 @@ class LogStream:
 
     def live(self) -> Part:
         """Return the live object."""
-        return Part(f"{self.name}.gz", self._live.snapshot(), self._metadata(), self.total)
+        return Part(f"{self.name}.gz", self._live.snapshot(), self._metadata(), self.version)
 
     def sealed(self, number: int) -> Part:
         """Return a full object which is still on scratch."""
-        return Part(f"archived/{self.name}_{number}.gz", self._sealed[number].sealed(), self._metadata(), self.total)
+        return Part(f"archived/{self.name}_{number}.gz", self._sealed[number].sealed(), self._metadata(), self.version)
 
     @property
     def sealed_numbers(self) -> tuple[int, ...]:
@@ -138,7 +149,7 @@ class LogStream:
     def _write(self, data: memoryview) -> None:
         while data:
             cut = self._cut(data)
-            self.total += cut
+            self._total += cut
             self._live.write(data[:cut])
             full = self._live.size >= self._rotate_bytes
             if full and (data[cut - 1] == 0x0A or self._live.size >= self._rotate_bytes + _OVERLONG):

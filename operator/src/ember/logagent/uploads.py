@@ -17,6 +17,10 @@ _LOG = logging.getLogger(__name__)
 class ObjectStore(Protocol):
     """What the agent needs of `ember.store.Store`."""
 
+    async def prepare(self, namespace: str = "") -> None:
+        """Get ready for the calls to come."""
+        ...
+
     async def put_object(
         self,
         uri: str,
@@ -58,8 +62,15 @@ class Uploads:
         self._in_thread = in_thread
         self._turns = turns
         self._metrics = metrics
-        self._live: dict[tuple[str, str], int] = {}
+        self._live: dict[tuple[str, str], tuple[int, int]] = {}
         self._sealed: dict[tuple[str, str], int] = {}
+
+    async def prepare(self) -> None:
+        """Get ready while the pod still runs, so that its end is prompt."""
+        try:
+            await self._store.prepare(self._namespace)
+        except StoreError as error:
+            _LOG.info("the store is not ready: %s", error)
 
     async def refresh(self, *, final: bool) -> str:
         """Upload what changed; at the end also what is empty. Returns why some of it failed, or nothing."""
@@ -83,10 +94,10 @@ class Uploads:
             if number > self._sealed.get(which, 0):
                 await self._put(place, await self._in_thread(partial(stream.sealed, number)))
                 self._sealed[which] = number
-        if self._live.get(which, -1 if final else 0) != stream.total:
+        if self._live.get(which) != stream.version and (final or not stream.empty):
             part: Part = await self._in_thread(stream.live)
             await self._put(place, part)
-            self._live[which] = part.total
+            self._live[which] = part.version
 
     async def _put(self, place: str, part: Part) -> None:
         with part.body as body:

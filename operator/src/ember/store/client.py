@@ -12,7 +12,7 @@ from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import ClientError
 
 from ember.store.credentials import CredentialsProvider, NamespaceCredentials
-from ember.store.errors import StoreRefused, translate, wants_new_credentials
+from ember.store.errors import StoreRefused, StoreUnavailable, translate, wants_new_credentials
 from ember.store.uri import parse_s3_uri
 
 _Result = TypeVar("_Result")
@@ -96,6 +96,15 @@ class Store:
         await asyncio.gather(*clients.values(), return_exceptions=True)
         stack, self._stack = self._stack, AsyncExitStack()
         await stack.aclose()
+
+    async def prepare(self, namespace: str = "") -> None:
+        """Open the client and fetch the credentials ahead of the first call: that takes a third of a second."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                _, credentials = await self._client(namespace)
+                await credentials.get_frozen_credentials()
+        except TimeoutError as error:
+            raise StoreUnavailable(f"no credentials for the namespace {namespace} in time", "NoCredentials") from error
 
     async def put_object(
         self,

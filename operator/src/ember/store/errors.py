@@ -80,5 +80,5 @@ def translate(error: Exception, *, action: str, bucket: str, key: str, namespace
     if code in _RENEW:
         return StoreUnavailable(f"the credentials for {location} have expired: {message}", code)
     if code in _PASSING or status >= 500 or status in (0, 408, 429):
-        return StoreUnavailable(f"the object store could not {action} {location}: {message}", code)
-    return StoreRefused(f"the object store refused to {action} {location}: {code}: {message}", code)
+        return StoreUnavailable(f"the object store failed at {action} on {location}: {message}", code)
+    return StoreRefused(f"the object store refused {action} on {location}: {code}: {message}", code)

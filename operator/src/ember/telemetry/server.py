@@ -54,10 +54,10 @@ async def serving(
     ready: Check = _fine,
 ) -> AsyncIterator[int]:
     """Serve while the block runs; yields the port (useful with port 0)."""
-    runner = web.AppRunner(application(registry, healthy=healthy, ready=ready), access_log=None)
+    runner = web.AppRunner(application(registry, healthy=healthy, ready=ready), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         yield int(runner.addresses[0][1])
     finally:
