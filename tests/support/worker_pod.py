@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import self_signed
+from tests.support.pods_api import PodsApi
 
 SOURCE = Path(__file__).parents[2] / "operator" / "src"
 OPENED = (
@@ -62,6 +63,7 @@ class FakeBroker:
     tokens: list[str] = field(default_factory=list)
     credentials: Callable[[], tuple[int, dict[str, Any]]] = lambda: (404, {})
     away: bool = False
+    pods: PodsApi | None = None
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def assign(self, **assignment: Any) -> None:
@@ -98,16 +100,24 @@ def fake_broker(folder: Path) -> Iterator[FakeBroker]:
         def handle_any(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(size)) if size else None
+            if broker.pods and self.path.startswith("/api/"):
+                broker.pods.tokens.add(self.headers.get("Authorization", ""))
+                if "watch=true" in self.path:
+                    return broker.pods.watch(self)
+                return self.send(*broker.pods.answer(self.command, self.path, body))
             broker.tokens.append(self.headers.get("Authorization", ""))
-            status, answer = broker.answer(self.command, self.path, body)
+            return self.send(*broker.answer(self.command, self.path, body))
+
+        def send(self, status: int, answer: Any) -> None:
             data = b"" if answer is None else json.dumps(answer).encode()
             self.send_response(status)
             if status != 204:
+                self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = handle_any  # noqa: N815 - the names that http.server looks for
+        do_GET = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815 - the names that http.server looks for
 
         def log_message(self, *_: object) -> None: ...
 
@@ -229,7 +239,7 @@ class Pod:
         return report
 
 
-def driver(*arguments: str, jvm_options: tuple[str, ...] = (), **properties: str) -> dict[str, Any]:
+def driver(*arguments: str, jvm_options: Iterable[str] = (), **properties: str) -> dict[str, Any]:
     """An assignment for a driver that needs no executors."""
     settings = {"spark.master": "local[1]", "spark.ui.enabled": "false", "spark.app.name": "job"}
     return {

@@ -136,7 +136,7 @@ def test_submit_adds_what_only_the_pod_knows(tmp_path: Path) -> None:
     assert written["spark.pyspark.driver.python"] == "/run/stub"
     assert written["spark.kubernetes.driver.master"] == "https://broker:8443"
     assert written["spark.kubernetes.authenticate.driver.mounted.oauthTokenFile"] == str(tmp_path / "spark-token")
-    assert written["spark.authenticate.secret.driver.file"] == written["spark.authenticate.secret.executor.file"]
+    assert written["spark.authenticate.secret.file"] == str(tmp_path / "spark-auth")
 
 
 def test_a_local_master_gets_no_kubernetes_settings(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_executors_part(tmp_path: Path) -> None:
     found = load(executor.system_properties(settings(tmp_path), part, {"spark-auth": "s"}))
     assert found["spark.a"] == "b=c d\\"
     assert found["flag"] == ""
-    assert found["spark.authenticate.secret.executor.file"] == str(tmp_path / "spark-auth")
+    assert found["spark.authenticate.secret.file"] == str(tmp_path / "spark-auth")
     assert executor.arguments(settings(tmp_path), part)[-6:] == [
         *("--hostname", "10.0.0.7", "--resourceProfileId", "0", "--podName", "job-driver"),
     ]

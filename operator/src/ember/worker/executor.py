@@ -27,8 +27,7 @@ def system_properties(settings: Settings, part: ExecutorPart, secrets: Mapping[s
     pairs = (option[2:].partition("=") for option in part.java_options if option.startswith("-D"))
     settled = {key: value for key, _, value in pairs}
     if "spark-auth" in secrets:
-        for role in ("driver", "executor"):
-            settled[f"spark.authenticate.secret.{role}.file"] = str(settings.paths.run / "spark-auth")
+        settled["spark.authenticate.secret.file"] = str(settings.paths.run / "spark-auth")
         # Spark reads secret files only if it knows that it is in Kubernetes, and executors are not told their master.
         settled.setdefault("spark.master", "k8s://ember")
     return properties.dump(settled)

@@ -46,7 +46,6 @@ def local_facts(settings: Settings, master: str, secrets: Mapping[str, str]) -> 
         facts[f"{prefix}.oauthTokenFile"] = str(run / "spark-token")
         facts[f"{prefix}.caCertFile"] = str(run / "broker-ca.crt")
     if "spark-auth" in secrets:
-        # Spark wants both, on the driver too.
-        for role in ("driver", "executor"):
-            facts[f"spark.authenticate.secret.{role}.file"] = str(run / "spark-auth")
+        # Not the keys with `driver` or `executor` in them: an executor's first connection knows only this one.
+        facts["spark.authenticate.secret.file"] = str(run / "spark-auth")
     return facts
