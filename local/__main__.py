@@ -1,6 +1,7 @@
 """`python -m local <verb>`: what a person does with the local cluster."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 
@@ -70,6 +71,8 @@ VERBS: dict[str, Verb] = {
 def main(arguments: list[str] | None = None) -> int:
     """Carry out one verb; what the user can mend is one sentence, not a traceback."""
     chosen = _parser().parse_args(arguments)
+    # Whoever ends this politely gets what Ctrl-C gives: nothing half made, no builds that go on alone.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return chosen.run(chosen) or 0
     except LocalError as error:
