@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -59,3 +60,24 @@ def missing_logs(client: Any, log_uri: str, executors: Iterable[str]) -> list[st
     workers = ["SPARK_DRIVER", *(f"SPARK_EXECUTOR/{number}" for number in executors)]
     wanted = [f"{log_uri.rstrip('/')}/{worker}/{name}.gz" for worker in workers for name in ("stdout", "stderr")]
     return [uri for uri in wanted if uri not in there]
+
+
+def events(client: Any, uri: str) -> list[dict[str, Any]]:
+    """Return the events of the Spark event log under a prefix: rolled files, compressed as Spark 4 does by default."""
+    parts = sorted((part for part in keys(client, uri) if "/events_" in part), key=_roll)
+    text = b"".join(_decompressed(part, read(client, part)) for part in parts)
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _roll(uri: str) -> int:
+    return int(uri.rpartition("/events_")[2].partition("_")[0])
+
+
+def _decompressed(uri: str, content: bytes) -> bytes:
+    if not uri.endswith(".zstd"):
+        return content
+    # Imported late: only tests read event logs.
+    import pyarrow
+
+    plain: bytes = pyarrow.input_stream(pyarrow.BufferReader(content), compression="zstd").read()
+    return plain

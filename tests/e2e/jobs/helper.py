@@ -1,0 +1,5 @@
+"""A module for --py-files."""
+
+
+def double(number: int) -> int:
+    return 2 * number
