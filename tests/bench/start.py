@@ -81,7 +81,8 @@ def _section(text: str, runs: int) -> str:
 
 Median (least-most) of {runs} runs each, in turn, on one node with {os.cpu_count()} cores ({platform.machine()}).
 The job is examples/jobs/wordcount.py over S3A (MinIO in the same node), with a driver and an executor of 1 vCPU and
-1 GB of heap each. Ember's clock starts before `kubectl apply`, spark-submit's when spark-submit starts inside a pod of the cluster.
+1 GB of heap each. Ember's clock starts before `kubectl apply`, spark-submit's when spark-submit starts, inside a pod of
+the cluster.
 Both use the same image. `make bench-start` repeats it.
 """
 
