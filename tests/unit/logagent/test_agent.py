@@ -94,6 +94,21 @@ async def test_a_pod_that_never_started_has_empty_logs(node: MakeNode) -> None:
     assert here.store.text() == here.store.text("stderr") == ""
 
 
+async def test_a_log_that_is_in_the_store_already_is_not_emptied(node: MakeNode) -> None:
+    here = node()
+    log = here.log()
+    text = log.lines(10)
+    log.end()
+    async with here.agent():
+        here.channel.say(order(ended=True))
+        await here.channel.complete()
+    log.delete()
+    here.channel.reports.clear()
+    async with here.agent():
+        await here.channel.complete()
+    assert here.store.text() == text
+
+
 async def test_all_destinations_get_the_same_objects(node: MakeNode) -> None:
     here = node(rotate_bytes=2000)
     places = (LOGS, "s3://managed/x/")
@@ -243,6 +258,9 @@ async def test_the_broker_is_told_again_as_long_as_it_asks(node: MakeNode) -> No
         here.channel.say(order(ended=True))
         await until(lambda: [done for _, done, _ in here.channel.reports].count(True) == 2)
         here.channel.drop("uid-1")
+        await asyncio.sleep(0.2)
+        assert agent._complete
+        agent._complete["uid-1"] -= 3600
         await until(lambda: not agent._complete)
 
 

@@ -58,6 +58,7 @@ class Broker:
     status: int = 200
 
     async def handle(self, request: web.Request) -> web.Response:
+        assert request.headers["X-Ember-Node"] == "node-1"
         body = await request.json() if request.can_read_body else None
         self.asked.append((request.method, request.path_qs, request.headers["Authorization"], body))
         if self.answer is None:
@@ -65,7 +66,7 @@ class Broker:
         return web.json_response(self.answer, status=self.status)
 
     def channel(self, ca: str = "ca.crt") -> BrokerChannel:
-        return BrokerChannel(self.url, self.directory / ca, self.directory / "token")
+        return BrokerChannel(self.url, self.directory / ca, self.directory / "token", "node-1")
 
 
 @pytest.fixture

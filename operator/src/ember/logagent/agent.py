@@ -23,7 +23,8 @@ from ember.telemetry.metrics import AgentMetrics
 from ember.telemetry.server import serving
 
 _LOG = logging.getLogger(__name__)
-_REPEAT = 10.0
+_REPEAT = 2.0
+_REMEMBER = 3600.0
 _LONGEST_RETRY = 5.0
 
 
@@ -92,7 +93,8 @@ class Agent:
                 self._followers[uid][0].update(order)
             else:
                 self._follow(order)
-        for uid in [uid for uid in self._complete if uid not in self._orders]:
+        # A broker that has just started may list a complete pod again, whose files may be gone by then.
+        for uid in [uid for uid, told in self._complete.items() if now - told > _REMEMBER and uid not in self._orders]:
             del self._complete[uid]
         for uid in [uid for uid in self._followers if uid not in self._orders]:
             # A broker that has just started may not know all its pods: closing the files could lose the log.
@@ -169,7 +171,7 @@ async def run(
     stop = stop or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    channel = BrokerChannel(options.broker_url, options.broker_ca, options.token_file)
+    channel = BrokerChannel(options.broker_url, options.broker_ca, options.token_file, environ.get("NODE_NAME", ""))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(channel.close)
         ca_bundle = environ.get("AWS_CA_BUNDLE") or None

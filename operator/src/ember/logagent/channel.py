@@ -75,7 +75,9 @@ def parse_order(data: Mapping[str, Any]) -> PodOrder:
 class BrokerChannel:
     """Speaks HTTPS to the broker. The token is read for each request, the CA again when its file changes."""
 
-    def __init__(self, url: str, ca_file: Path | None, token_file: Path) -> None:
+    def __init__(self, url: str, ca_file: Path | None, token_file: Path, node: str = "") -> None:
+        # The token says which node asks; the header is for API servers before 1.32, whose tokens do not.
+        self._node = {"X-Ember-Node": node} if node else {}
         self._url = url.rstrip("/") + "/node/v1"
         self._ca_file = ca_file
         self._token_file = token_file
@@ -121,7 +123,7 @@ class BrokerChannel:
                 self._url + path,
                 params=params,
                 json=body,
-                headers={"Authorization": f"Bearer {token}"},
+                headers={"Authorization": f"Bearer {token}", **self._node},
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=5.0),
                 ssl=self._tls(),
                 allow_redirects=False,

@@ -210,7 +210,7 @@ class Follower:
             await pause(self._hurry, wait)
             self._hurry.clear()
             final = self._drained
-            error = await self._uploads.refresh(final=final)
+            error = await self._uploads.refresh(final=final, unseen=not self._files.found)
             await self._tell(error)
             if error:
                 wait, retry = retry, min(2 * retry, options.longest_retry)

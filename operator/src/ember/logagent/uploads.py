@@ -72,11 +72,14 @@ class Uploads:
         except StoreError as error:
             _LOG.info("the store is not ready: %s", error)
 
-    async def refresh(self, *, final: bool) -> str:
-        """Upload what changed; at the end also what is empty. Returns why some of it failed, or nothing."""
+    async def refresh(self, *, final: bool, unseen: bool = False) -> str:
+        """Upload what changed; at the end also what is empty. Returns why some of it failed, or nothing.
+
+        `unseen`: the node has no log of the pod. It was never there, or is there no more: what the store has stays.
+        """
         pairs = [(place, stream) for place in self.destinations for stream in self._streams.values()]
         results = await asyncio.gather(
-            *(self._one(place, stream, final=final) for place, stream in pairs), return_exceptions=True
+            *(self._one(place, stream, final=final, unseen=unseen) for place, stream in pairs), return_exceptions=True
         )
         errors: list[str] = []
         for result in results:
@@ -87,7 +90,7 @@ class Uploads:
         await self._forget_sealed()
         return "; ".join(dict.fromkeys(errors))
 
-    async def _one(self, place: str, stream: LogStream, *, final: bool) -> None:
+    async def _one(self, place: str, stream: LogStream, *, final: bool, unseen: bool) -> None:
         """Bring one stream to one destination: the full objects first, so that no text is ever missing there."""
         which = (place, stream.name)
         for number in stream.sealed_numbers:
@@ -95,6 +98,8 @@ class Uploads:
                 await self._put(place, await self._in_thread(partial(stream.sealed, number)))
                 self._sealed[which] = number
         if self._live.get(which) != stream.version and (final or not stream.empty):
+            if unseen and await self._held(f"{place}{stream.name}.gz") is not None:
+                return
             part: Part = await self._in_thread(stream.live)
             await self._put(place, part)
             self._live[which] = part.version
