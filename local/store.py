@@ -1,7 +1,6 @@
 """The object store of the demo and of the tests: MinIO in the cluster, with its keys and buckets."""
 
 import json
-import os
 import secrets
 import stat
 import string
@@ -131,6 +130,6 @@ class Store:
             data.upload(self.client)
 
 
-def print_environment(cluster: Kubectl) -> str:
+def environment_lines(cluster: Kubectl) -> str:
     """Return the lines of `make store-env`."""
-    return "".join(f"{name}={value}{os.linesep}" for name, value in Store(cluster).environment().items())
+    return "".join(f"{name}={value}\n" for name, value in Store(cluster).environment().items())
