@@ -122,7 +122,9 @@ def _forget_interrupted(cluster: Kubectl) -> None:
 
 
 def _helm(cluster: Kubectl, values: dict[str, Any]) -> None:
-    command = [program("helm"), "upgrade", "--install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--values", "-"]
+    # On a cluster of one's own, what somebody made by hand before (a tenant's namespace, a CRD) is no obstacle.
+    command = [program("helm"), "upgrade", "--install", "--take-ownership", RELEASE, str(CHART)]
+    command += ["--namespace", NAMESPACE, "--values", "-"]
     done = attempt(command, stdin=json.dumps(values), env=cluster.environment, timeout=HELM_SECONDS)
     if done.returncode:
         explain(cluster, NAMESPACE)
