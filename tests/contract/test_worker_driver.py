@@ -90,18 +90,20 @@ def test_a_python_job_gets_its_arguments_and_settings_and_ends_well(run: Run) ->
         spark = SparkSession.builder.getOrCreate()
         conf = spark.sparkContext.getConf()
         print(json.dumps({"argv": sys.argv[1:], "count": spark.range(7).count(), "odd": conf.get("spark.odd"),
-                          "spaced": conf.get("spark.spaced"), "env": os.environ["GREETING"], "cwd": os.getcwd()}))
+                          "spaced": conf.get("spark.spaced"), "env": os.environ["GREETING"], "cwd": os.getcwd(),
+                          "forked": "ember.worker.zygote" in open("/proc/self/cmdline").read()}))
         print("to stderr", file=sys.stderr)
         print("no newline", end="")
     """
     odd = "ü𝄞 #=:! \\u0041 \\ \n end"
-    driver_env = {"spark.emr-serverless.driverEnv.GREETING": "hullo"}
+    driver_env = {"spark.emr-serverless.driverEnv.GREETING": "hullo", "spark.driver.cores": "2"}
     pod = run(script, *ARGUMENTS, **{"spark.odd": odd, "spark.spaced": " both ends ", **driver_env})
     assert pod.code == 0, pod.stderr
     first, last, _ = pod.stdout.split("\n")
     work = str(pod.folder / "work")
     assert json.loads(first) == {
-        "argv": ARGUMENTS, "count": 7, "odd": odd, "spaced": " both ends ", "env": "hullo", "cwd": work
+        "argv": ARGUMENTS, "count": 7, "odd": odd, "spaced": " both ends ", "env": "hullo", "cwd": work,
+        "forked": True,
     }  # fmt: skip
     assert last == f"no newline{END_MARK}"
     assert "to stderr\n" in pod.stderr

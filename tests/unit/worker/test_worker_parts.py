@@ -259,3 +259,13 @@ def test_sigterm_is_a_stop(supervisor: Supervisor) -> None:
     threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGTERM]).start()
     with pytest.raises(StopRequested, match="SIGTERM"):
         supervisor.wait(lambda: False, 10)
+
+
+def test_two_virtual_environments_are_two_pythons(tmp_path: Path) -> None:
+    (tmp_path / "real").touch()
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for name in ("python", "python3"):
+            (tmp_path / folder / name).symlink_to(tmp_path / "real")
+    assert interpreter.is_same(tmp_path / "a" / "python", tmp_path / "a" / "python3")
+    assert not interpreter.is_same(tmp_path / "a" / "python", tmp_path / "b" / "python")

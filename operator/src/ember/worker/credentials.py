@@ -74,19 +74,27 @@ class Relay:
 
 
 def _expiration(value: Mapping[str, Any]) -> float:
-    for name in ("AccessKeyId", "SecretAccessKey", "Token"):
+    for name in ("AccessKeyId", "SecretAccessKey"):
         if not isinstance(value[name], str):
             raise TypeError(f"{name} is not a string")
+    if not isinstance(value["Token"], str | None):  # null for static keys: an empty one would be sent, and refused
+        raise TypeError("Token is neither a string nor null")
     moment = datetime.fromisoformat(str(value["Expiration"]))
     if moment.tzinfo is None:
         raise ValueError("Expiration has no time zone")
     return moment.timestamp()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_arguments: object) -> None:
+        """Say nothing: a client that goes away in the middle (its JVM ended) is no news, least of all a traceback."""
+
+
 def serve(relay: Relay, token: str, port: int) -> ThreadingHTTPServer:
     """Start the endpoint on 127.0.0.1; raises OSError if the port is taken."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(relay, token.encode()))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", port), _handler(relay, token.encode()))
     threading.Thread(target=server.serve_forever, name="credentials", daemon=True).start()
     return server
 

@@ -1,6 +1,7 @@
 """A driver's preparation, from the assignment to the arguments of SparkSubmit."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from ember.worker import interpreter, submit, zygotes
 from ember.worker.assignment import DriverPart
@@ -22,14 +23,16 @@ class DriverRun:
         self.environment = interpreter.driver_environment(part.properties)
         asked = {**env, **self.environment}
         self._python, self._workers_python = interpreter.requested(part.properties, part.submit_arguments, asked)
-        if self._python == str(settings.paths.python):
+        if self._python and interpreter.is_same(Path(self._python), settings.paths.python):
             self._python = ""
 
     def start_python(self, supervisor: Supervisor, env: Mapping[str, str]) -> Child | None:
         """Start the zygote if there is Python to run; a jar job does not pay for it."""
         if not any(argument.endswith(_PYTHON_SUFFIXES) for argument in self._part.submit_arguments):
             return None
-        return zygotes.start(self._settings, supervisor, env, self._python)
+        own_threads = "spark.kubernetes.driverEnv.OMP_NUM_THREADS" in self._part.properties
+        cores = None if own_threads else self._part.properties.get("spark.driver.cores")
+        return zygotes.start(self._settings, supervisor, env, self._python, cores)
 
     def arguments(self) -> list[str]:
         """SparkSubmit's arguments."""

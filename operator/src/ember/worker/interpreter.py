@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 
 DRIVER_PYTHON = "spark.pyspark.driver.python"
 PYTHON = "spark.pyspark.python"
@@ -25,6 +26,11 @@ def requested(properties: Mapping[str, str], arguments: tuple[str, ...], env: Ma
     workers = settings.get(PYTHON) or env.get("PYSPARK_PYTHON", "")
     driver = settings.get(DRIVER_PYTHON) or settings.get(PYTHON) or env.get("PYSPARK_DRIVER_PYTHON") or workers
     return driver, workers
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """True for two names of one interpreter. Those of two virtual environments are links to the same file, yet two."""
+    return one.parent.resolve() == other.parent.resolve() and one.resolve() == other.resolve()
 
 
 def _conf_arguments(arguments: tuple[str, ...]) -> dict[str, str]:

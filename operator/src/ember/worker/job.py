@@ -13,9 +13,10 @@ from pathlib import Path
 
 # Taken when the zygote starts, before the script's own settings come: what its interpreter was started with.
 _BASE_ENVIRONMENT = dict(os.environ)
-_BASE_PATH = [entry for entry in sys.path[1:] if entry not in _BASE_ENVIRONMENT.get("PYTHONPATH", "").split(os.pathsep)]
-# Variables that an interpreter or the C library reads once, at its start.
-_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")
+_NOT_BASE = {"", str(Path.cwd()), *_BASE_ENVIRONMENT.get("PYTHONPATH", "").split(os.pathsep)}
+_BASE_PATH = [entry for entry in sys.path if entry not in _NOT_BASE]
+# Variables that an interpreter, the C library or numpy reads once, at its start.
+_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OMP_", "OPENBLAS_", "MKL_")
 # Those of them which we can follow afterwards.
 _FOLLOWED = ("PYTHONPATH", "PYTHONUNBUFFERED")
 

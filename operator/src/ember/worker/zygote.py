@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,9 +70,10 @@ class _Zygote:
         except (OSError, ValueError, KeyError):
             connection.close()
             return None
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
+        with warnings.catch_warnings():
+            # numpy's library has threads, which it stops and starts around forks itself.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
         if pid == 0:
             connection.close()
             self._forget_all()
@@ -166,8 +168,10 @@ def main() -> None:
     if sys.argv[2] == "warm":
         _warm()
     request = zygote.serve()
-    if request:
-        run(request)
+    if request is None:
+        # Nothing to tidy up; an interpreter's orderly end would cost the run's end 0.1 s.
+        os._exit(0)
+    run(request)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,13 @@ STUB = "driver-python"
 _END_SECONDS = 3.0
 
 
-def start(settings: Settings, supervisor: Supervisor, env: Mapping[str, str], own_python: str) -> Child:
+def start(
+    settings: Settings, supervisor: Supervisor, env: Mapping[str, str], own_python: str, cores: str | None
+) -> Child:
     """Start the zygote, and put the stub beside its socket which Spark takes for the driver's Python.
 
     `own_python` is the interpreter that the user asked for, if any: then the zygote imports nothing beforehand and
-    only starts that interpreter.
+    only starts that interpreter. `cores` is the driver's number of cores, which Spark tells to numpy's library.
     """
     run, python = settings.paths.run, str(settings.paths.python)
     source = Path(__file__).with_name("stub.py").read_text()
@@ -24,8 +26,9 @@ def start(settings: Settings, supervisor: Supervisor, env: Mapping[str, str], ow
     write_private(run / "python", python)
     write_private(run / "interpreter", own_python)
     command = [python, "-m", "ember.worker.zygote", str(run / "zygote.sock"), "plain" if own_python else "warm"]
-    # PYTHONUNBUFFERED is what Spark gives its Python: the interpreter's flags must be the same.
-    return supervisor.start(command, {**env, "PYTHONUNBUFFERED": "YES"}, settings.paths.work)
+    # What Spark adds to the environment of its Python: an interpreter that began otherwise would not be used.
+    added = {"PYTHONUNBUFFERED": "YES"} | ({"OMP_NUM_THREADS": cores} if cores else {})
+    return supervisor.start(command, {**env, **added}, Path("/"))
 
 
 def end(supervisor: Supervisor, zygote: Child) -> None:
