@@ -35,7 +35,7 @@ def install() -> Kubectl:
         made = images.build_and_push(["spark", "operator", "minio"])
         cluster = Kubectl(target.kubeconfig)
         store.Store(cluster).install(made["minio"], Data())
-        _install_chart(cluster, made)
+        _install_chart(cluster, _values(made, target.pod_logs), made["operator"])
         return cluster
 
 
@@ -46,16 +46,17 @@ def reload() -> None:
         if not target.healthy():
             raise LocalError("The cluster is not up: `make install` starts it and installs Ember.")
         made = images.build_and_push(["spark", "operator"])
-        _install_chart(Kubectl(target.kubeconfig), made)
+        _install_chart(Kubectl(target.kubeconfig), _values(made, target.pod_logs), made["operator"])
 
 
-def _values(made: dict[str, str]) -> dict[str, Any]:
+def _values(made: dict[str, str], pod_logs: Path) -> dict[str, Any]:
     """Return the chart's values for a small machine: worker pods ask for less than they are allowed."""
     repository, _, tag = made["operator"].rpartition(":")
     return {
         "image": {"repository": repository, "tag": tag},
         "tenants": [{"namespace": TENANT, "create": True}],
         "releases": {"spark-4.1.2": {"image": made["spark"]}},
+        "logAgent": {"podLogsPath": str(pod_logs)},
         "workers": {"cpuOvercommit": 10, "memoryOvercommit": 4, "diskRequest": "none"},
         "store": {
             "endpoint": store.ENDPOINT,
@@ -66,12 +67,11 @@ def _values(made: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _install_chart(cluster: Kubectl, made: dict[str, str]) -> None:
-    values = _values(made)
+def _install_chart(cluster: Kubectl, values: dict[str, Any], image: str) -> None:
     fingerprint = _fingerprint(values)
     namespace = cluster.get("namespace", NAMESPACE) or {}
     installed = namespace.get("metadata", {}).get("annotations", {}).get(INSTALLED_MARK)
-    if installed == fingerprint and _leads(cluster, made["operator"]):
+    if installed == fingerprint and _leads(cluster, image):
         console.say("Ember is installed; nothing has changed.")
         return
     with console.step("chart installed"):
@@ -82,7 +82,7 @@ def _install_chart(cluster: Kubectl, made: dict[str, str]) -> None:
     with console.step("operator leads, log agent runs, broker answers"):
         wait_until(
             "Ember",
-            lambda: _rolled_out(cluster) and _leads(cluster, made["operator"]) and _answers(cluster),
+            lambda: _rolled_out(cluster) and _leads(cluster, image) and _answers(cluster),
             START_SECONDS,
             cluster,
             NAMESPACE,

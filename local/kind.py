@@ -38,6 +38,11 @@ class KindCluster:
         """A kubeconfig of its own: the one in the home directory is left alone."""
         return cache_dir() / "kind.kubeconfig"
 
+    @property
+    def pod_logs(self) -> Path:
+        """Where the kubelet keeps the logs of containers, in kind's nodes."""
+        return Path("/var/log/pods")
+
     def up(self) -> None:
         """Create the registry and the cluster, as far as they are missing."""
         if self.healthy():

@@ -26,6 +26,10 @@ class Provider(Protocol):
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig; it exists while the cluster is up."""
 
+    @property
+    def pod_logs(self) -> Path:
+        """Directory on the nodes where the kubelet keeps the logs of containers."""
+
     def up(self) -> None:
         """Start the cluster; nothing happens if it is up."""
 

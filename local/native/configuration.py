@@ -128,7 +128,7 @@ def kubelet(layout: Layout) -> dict[str, Any]:
         "resolvConf": str(resolver(RESOLVERS)),
         "healthzBindAddress": "127.0.0.1",
         "volumePluginDir": str(layout.kubelet / "plugins"),
-        "podLogsDir": str(layout.logs / "pods"),
+        "podLogsDir": str(layout.pod_logs),
         # The disk is the user's: it being full is no reason to evict or to delete cached images.
         "evictionHard": {"nodefs.available": "0%", "imagefs.available": "0%", "nodefs.inodesFree": "0%"},
         "imageGCHighThresholdPercent": 100,

@@ -72,6 +72,11 @@ class Layout:
         return self.state / "logs"
 
     @property
+    def pod_logs(self) -> Path:
+        """What containers print."""
+        return self.logs / "pods"
+
+    @property
     def processes(self) -> Path:
         """The record of the started processes."""
         return self.state / "processes.json"

@@ -55,6 +55,11 @@ class NativeNode:
         """The administrator's kubeconfig."""
         return self._files.kubeconfig
 
+    @property
+    def pod_logs(self) -> Path:
+        """Where the kubelet keeps the logs of containers."""
+        return self._files.pod_logs
+
     def up(self) -> None:
         """Start the cluster, unless it runs."""
         prerequisites.check_node()

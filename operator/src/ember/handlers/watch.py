@@ -11,6 +11,9 @@ from ember.model import labels
 
 log = logging.getLogger(__name__)
 
+# Only kopf's peering needs it; without one, kopf asks for the name of the user, which a container's user may not have.
+_UNUSED: Any = "ember"
+
 
 class _NoDiffBase(kopf.DiffBaseStorage):
     """kopf would copy each specification into an annotation, to find differences that nobody asks for."""
@@ -52,6 +55,7 @@ async def watch(index: Index, namespaces: list[str]) -> None:
         namespaces=namespaces,
         clusterwide=False,
         standalone=True,  # our own Lease decides who leads
+        identity=_UNUSED,
     )
 
 
