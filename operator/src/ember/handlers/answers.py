@@ -37,8 +37,8 @@ class Answers:
             return {"run": who, "jvmOptions": [], "executor": json.loads(notes[labels.EXECUTOR])}
         assert run.spec is not None
         assert run.plan is not None
-        event_log = logs.event_log_uri(self._prefixes(run, application))
-        part = driver_assignment(run.object, run.spec, run.plan, self._gatherer.settings, attempt, event_log)
+        prefix = next(iter(self._prefixes(run, application)), None)
+        part = driver_assignment(run.object, run.spec, run.plan, self._gatherer.settings, attempt, prefix)
         return {"run": who, **part}
 
     def destinations_of(self, pod: Object) -> list[str]:

@@ -37,7 +37,7 @@ class Hands:
         if errors:
             raise Failed("; ".join(str(error) for error in errors[:3]))
 
-    def _do(self, action: actions.Action) -> Awaitable[object]:
+    def _do(self, action: actions.Action) -> Awaitable[object]:  # noqa: C901 - a table, not a decision
         match action:
             case actions.SetApplicationStatus(key, status):
                 return _unless_gone(self._applier.apply_status(Kind.APPLICATION, *key, status))

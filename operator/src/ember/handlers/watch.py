@@ -90,6 +90,7 @@ def _login(**kwargs: Any) -> Any:
 
 
 def _settings() -> kopf.OperatorSettings:
+    logging.getLogger("kopf").setLevel(logging.WARNING)  # it reports each event, twice
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.posting.loggers = False

@@ -78,7 +78,8 @@ def _claim_driver(run: RunView, shard: Shard, worker: Worker) -> Action:
 def _event_log(run: RunView, shard: Shard) -> str | None:
     assert run.plan is not None
     enabled = run.plan.properties.get("spark.eventLog.enabled", "true").lower() == "true"
-    return logs.event_log_uri(jobrun.log_prefixes(run, shard)) if enabled else None
+    prefixes = jobrun.log_prefixes(run, shard)
+    return logs.event_log_uri(prefixes[0]) if enabled and prefixes else None
 
 
 def _resources(shard: Shard, worker: Worker) -> dict[str, object] | None:
@@ -241,32 +242,30 @@ def _status(
     active = sum(1 for run in shard.runs if run.live and run.driver is not None) + admitted
     idle = state is ApplicationState.STARTED and not any(run.live for run in shard.runs)
     ready = not application.invalid
-    status = old.model_copy(
-        update={
-            "state": state,
-            "state_details": details[: jobrun.MESSAGE_LIMIT],
-            "application_id": ids.external_id(application.uid),
-            "observed_generation": application.generation,
-            "spark_version": release.spark_version if release is not None else "",
-            "image": release.image if release is not None else "",
-            "capacity": CapacityUsage(used=used(shard), maximum=maximum_of(spec)) if spec is not None else None,
-            "ready_workers": stock.ready + sum(1 for r in shard.runs for w in r.workers if w.started and not w.ended),
-            "runs": RunCounts(active=active, queued=len(decision.held_back)),
-            "started_at": now if state is ApplicationState.STARTED and old.state is not state else old.started_at,
-            "idle_since": (old.idle_since or now) if idle else None,
-            "conditions": set_condition(
-                list(old.conditions or ()),
-                "Ready",
-                "True" if ready else "False",
-                "Ready" if ready else "InvalidSpec",
-                application.invalid,
-                now,
-                observed_generation=application.generation,
-            ),
-        }
+    status = old.updated(
+        state=state,
+        state_details=details,
+        application_id=ids.external_id(application.uid),
+        observed_generation=application.generation,
+        spark_version=release.spark_version if release is not None else "",
+        image=release.image if release is not None else "",
+        capacity=CapacityUsage(used=used(shard), maximum=maximum_of(spec)) if spec is not None else None,
+        ready_workers=stock.ready + sum(1 for r in shard.runs for w in r.workers if w.started and not w.ended),
+        runs=RunCounts(active=active, queued=len(decision.held_back)),
+        started_at=now if state is ApplicationState.STARTED and old.state is not state else old.started_at,
+        idle_since=(old.idle_since or now) if idle else None,
+        conditions=set_condition(
+            list(old.conditions or ()),
+            "Ready",
+            "True" if ready else "False",
+            "Ready" if ready else "InvalidSpec",
+            application.invalid,
+            now,
+            observed_generation=application.generation,
+        ),
     )
-    same = status.model_copy(update={"updated_at": old.updated_at}) == old
-    return old if same else status.model_copy(update={"updated_at": now})
+    same = status.updated(updated_at=old.updated_at) == old
+    return old if same else status.updated(updated_at=now)
 
 
 def _look_again_in(shard: Shard, state: ApplicationState) -> float | None:

@@ -5,19 +5,22 @@ from typing import Any
 from ember.model import labels
 from ember.model.jobrun import JobRunSpec
 from ember.model.settings import Settings
-from ember.plan import ids
+from ember.plan import ids, logs
 from ember.plan.spark import RunPlan
 
 Object = dict[str, Any]
 
 
 def driver_assignment(
-    run: Object, spec: JobRunSpec, plan: RunPlan, settings: Settings, attempt: int, event_log_uri: str | None
+    run: Object, spec: JobRunSpec, plan: RunPlan, settings: Settings, attempt: int, prefix: str | None
 ) -> Object:
-    """The `driver` part of the assignment and the JVM options; see docs/architecture.md, "The channel of a worker"."""
+    """The `driver` part of the assignment and the JVM options; see docs/architecture.md, "The channel of a worker".
+
+    `prefix` is where the run's logs are kept, None if nowhere.
+    """
     submit = spec.job_driver.spark_submit
     assert submit is not None
-    properties = {**plan.properties, **_owned(run, settings, attempt, event_log_uri)}
+    properties = {**plan.properties, **_owned(run, settings, attempt, prefix)}
     properties.setdefault("spark.app.name", spec.name or run["metadata"]["name"])
     options = properties.pop("spark.driver.extraJavaOptions", "")
     arguments = [*plan.parameters.submit_arguments(), submit.entry_point, *(submit.entry_point_arguments or ())]
@@ -27,7 +30,7 @@ def driver_assignment(
     }
 
 
-def _owned(run: Object, settings: Settings, attempt: int, event_log_uri: str | None) -> dict[str, str]:
+def _owned(run: Object, settings: Settings, attempt: int, prefix: str | None) -> dict[str, str]:
     """The settings that make a driver Ember's: nobody can override them."""
     meta, store = run["metadata"], settings.store
     owned = {
@@ -53,8 +56,16 @@ def _owned(run: Object, settings: Settings, attempt: int, event_log_uri: str | N
     if store.endpoint:
         owned["spark.hadoop.fs.s3a.endpoint"] = store.endpoint
         owned["spark.hadoop.fs.s3a.connection.ssl.enabled"] = str(store.endpoint.startswith("https:")).lower()
-    if event_log_uri is None:
-        owned["spark.eventLog.enabled"] = "false"
-    else:
-        owned["spark.eventLog.dir"] = event_log_uri
-    return owned
+    return owned | _kept(prefix)
+
+
+def _kept(prefix: str | None) -> dict[str, str]:
+    """What goes to the object store: the event log, and shuffle blocks of executors that leave without a successor."""
+    if prefix is None:  # nothing is kept: executors stay as long as anybody may read their shuffle blocks
+        return {"spark.eventLog.enabled": "false", "spark.dynamicAllocation.shuffleTracking.enabled": "true"}
+    fallback = f"{prefix.replace('s3://', 's3a://', 1)}shuffle/"
+    return {
+        "spark.eventLog.dir": logs.event_log_uri(prefix),
+        "spark.dynamicAllocation.shuffleTracking.enabled": "false",
+        "spark.storage.decommission.fallbackStorage.path": fallback,
+    }

@@ -18,7 +18,6 @@ from ember.plan.workers import Worker
 START_TIMEOUT = 600.0  # seconds a driver may take from its creation to its start: image pulls, a cluster that grows
 PROBLEM_TIMEOUT = 60.0  # seconds that Ember tries again what went wrong for a passing reason
 APPLICATION_TIMEOUT = 60.0  # seconds a run waits for an application that does not exist (they may be applied together)
-MESSAGE_LIMIT = 256  # stateDetails: String256 in the API model
 
 _STARTED = (JobRunState.SCHEDULED, JobRunState.RUNNING)
 
@@ -159,7 +158,7 @@ def status_of(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
     changed = verdict.state is not old.state
     update: dict[str, object] = {
         "state": verdict.state,
-        "state_details": verdict.message[:MESSAGE_LIMIT],
+        "state_details": verdict.message,
         "observed_generation": run.generation,
         "job_run_id": ids.external_id(run.uid),
         "attempt": old.attempt or 1,
@@ -182,9 +181,9 @@ def status_of(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
         update |= _times(old, verdict.state, now)
     if verdict.exit_code is not None:
         update["exit_code"] = verdict.exit_code
-    status = old.model_copy(update=update)
-    same = status.model_copy(update={"updated_at": old.updated_at}) == old
-    return old if same else status.model_copy(update={"updated_at": now})
+    status = old.updated(**update)
+    same = status.updated(updated_at=old.updated_at) == old
+    return old if same else status.updated(updated_at=now)
 
 
 def _executors(run: RunView, old: JobRunStatus) -> ExecutorCounts:
@@ -203,7 +202,7 @@ def _locations(run: RunView, shard: Shard) -> dict[str, object]:
     return {
         "application_id": ids.external_id(application.uid),
         "log_uri": prefixes[0] if prefixes else "",
-        "event_log_uri": logs.event_log_uri(prefixes) or "",
+        "event_log_uri": logs.event_log_uri(prefixes[0]) if prefixes else "",
     }
 
 

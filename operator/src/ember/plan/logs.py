@@ -37,9 +37,9 @@ def run_prefixes(
     return [f"{base.rstrip('/')}/applications/{application_id}/jobs/{run_id}/" for base in bases]
 
 
-def event_log_uri(prefixes: list[str]) -> str | None:
-    """The directory of a run's Spark event logs: beside its first logs."""
-    return f"{prefixes[0]}sparklogs/" if prefixes else None
+def event_log_uri(prefix: str) -> str:
+    """The directory of a run's Spark event logs, beside its logs."""
+    return f"{prefix}sparklogs/"
 
 
 def worker_prefixes(prefixes: list[str], worker: Worker) -> list[str]:

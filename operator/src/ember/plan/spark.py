@@ -31,12 +31,13 @@ EMR_DEFAULTS = {
     "spark.dynamicAllocation.initialExecutors": "3",
     "spark.dynamicAllocation.minExecutors": "0",
     "spark.dynamicAllocation.executorIdleTimeout": "60s",
-    # Shuffle files leave with their executor, as there is no external shuffle service: track or move them.
-    "spark.dynamicAllocation.shuffleTracking.enabled": "true",
     "spark.decommission.enabled": "true",
     "spark.storage.decommission.enabled": "true",
     "spark.storage.decommission.shuffleBlocks.enabled": "true",
     "spark.storage.decommission.rddBlocks.enabled": "true",
+    # The default, 30 s, is also how long an executor with nothing left to move stays.
+    "spark.storage.decommission.replicationReattemptInterval": "1s",
+    "spark.storage.decommission.fallbackStorage.cleanUp": "true",
     "spark.eventLog.enabled": "true",
     "spark.eventLog.rolling.enabled": "true",
     "spark.eventLog.rolling.maxFileSize": "128m",
@@ -151,7 +152,7 @@ def _check_fits(driver: Capacity, executor: Capacity, maximum: CapacityLimit) ->
     if over:
         raise ValueError(
             f"maximumCapacity: one driver and one executor need {describe(driver + executor)}: more {' and '.join(over)}"
-            f" than the application's maximum of {describe(maximum)}; ask for smaller workers, or raise it"
+            f" than the application's maximum of {describe(maximum)}; ask for smaller workers or raise it"
         )
 
 
