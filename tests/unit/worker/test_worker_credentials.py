@@ -93,10 +93,15 @@ def test_nothing_after_the_end_whoever_says_so(broker: Broker, relay: Relay) -> 
     assert relay.answer()[0] == 403
 
 
-@pytest.mark.parametrize("change", [{"Expiration": "soon"}, {"Expiration": "2027-01-01T00:00:00"}, {"Token": None}])
+@pytest.mark.parametrize("change", [{"Expiration": "soon"}, {"Expiration": "2027-01-01T00:00:00"}, {"Token": 5}])
 def test_a_malformed_answer_is_not_passed_on(change: dict[str, Any], broker: Broker) -> None:
     relay = Relay(lambda: {**broker.fetch(), **change}, lambda: broker.now)
     assert relay.answer()[0] == 503
+
+
+def test_static_keys_have_no_session_token(broker: Broker) -> None:
+    relay = Relay(lambda: {**broker.fetch(), "Token": None}, lambda: broker.now)
+    assert relay.answer()[1]["Token"] is None
 
 
 def test_expired_credentials_are_not_passed_on(broker: Broker) -> None:
