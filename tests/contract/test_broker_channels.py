@@ -50,10 +50,12 @@ async def world() -> World:
 
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[Client]:
-    async with world.serve() as (url, ca):
-        connector = aiohttp.TCPConnector(ssl=trusting(ca))
-        async with aiohttp.ClientSession(connector=connector) as session:
-            yield Client(session, url)
+    async with world.serve() as (url, ca), aiohttp.ClientSession(connector=connector(ca)) as session:
+        yield Client(session, url)
+
+
+def connector(ca: str) -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(ssl=trusting(ca))
 
 
 def agent_token(world: World, node: str = "node-1", account: str = "ember-logagent", namespace: str = RELEASE) -> str:
@@ -328,7 +330,8 @@ async def test_only_the_inactive_label_can_be_set(world: World, client: Client) 
     path = f"{PODS}/{(await grant(world))['metadata']['name']}"
     inactive = {"op": "add", "path": "/metadata/labels/spark-exec-inactive", "value": "true"}
     sneaky = {"op": "add", "path": "/metadata/labels/spark-app-selector", "value": "other"}
-    for body in ([inactive, sneaky], [sneaky], {"spec": {}}, [], {}, {"metadata": {"labels": {"a": "b"}}}):
+    wrong: list[Any] = [[inactive, sneaky], [sneaky], {"spec": {}}, [], {}, {"metadata": {"labels": {"a": "b"}}}]
+    for body in wrong:
         assert (await client.ask("PATCH", path, token, body))[0] == 403
     status, pod = await client.ask("PATCH", path, token, [inactive])
     assert (status, pod["metadata"]["labels"]["spark-exec-inactive"]) == (200, "true")
@@ -352,20 +355,23 @@ async def test_a_watch_tells_the_life_of_an_executor(world: World, client: Clien
     token = world.token_of(driver)
     path = PODS + "?watch=true&labelSelector=spark-role%3Dexecutor"
     headers = {"Authorization": f"Bearer {token}"}
-    async with client.session.ws_connect(client.url + path, headers=headers) as socket:
-        async with client.session.get(client.url + path, headers=headers) as lines:
-            await client.ask("POST", PODS, token, executor_wish())
-            first = (await socket.receive_json(timeout=5), json.loads(await lines.content.readline()))
-            pod = await grant(world)
-            second = (await socket.receive_json(timeout=5), json.loads(await lines.content.readline()))
-            await client.ask("DELETE", f"{PODS}/{pod['metadata']['name']}", token)
-            third = (await socket.receive_json(timeout=5), json.loads(await lines.content.readline()))
-            for (by_socket, by_line), kind in zip(
-                (first, second, third), ("ADDED", "MODIFIED", "DELETED"), strict=True
-            ):
-                assert by_socket["type"] == by_line["type"] == kind
-            world.cluster.change(f"{RUNS}/{RUN}", {"status": {"state": "SUCCESS"}})
-            assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE, "a watch ends with its run"
+    async with (
+        client.session.ws_connect(client.url + path, headers=headers) as socket,
+        client.session.get(client.url + path, headers=headers) as lines,
+    ):
+
+        async def told() -> set[str]:
+            events = (await socket.receive_json(timeout=5), json.loads(await lines.content.readline()))
+            return {event["type"] for event in events}
+
+        await client.ask("POST", PODS, token, executor_wish())
+        assert await told() == {"ADDED"}
+        pod = await grant(world)
+        assert await told() == {"MODIFIED"}
+        await client.ask("DELETE", f"{PODS}/{pod['metadata']['name']}", token)
+        assert await told() == {"DELETED"}
+        world.cluster.change(f"{RUNS}/{RUN}", {"status": {"state": "SUCCESS"}})
+        assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE, "a watch ends with its run"
 
 
 # ---- all
@@ -394,14 +400,13 @@ async def test_when_the_api_server_is_away(world: World, client: Client) -> None
 
 async def test_stopping_answers_long_polls(world: World) -> None:
     driver = await world.start_run()
-    async with world.serve() as (url, ca):
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting(ca))) as session:
-            client, token = Client(session, url), world.pod_token(driver)
-            _, first = await client.ask("GET", "/worker/v1/assignment", token)
-            poll = asyncio.create_task(client.ask("GET", f"/worker/v1/assignment?known={first['revision']}", token))
-            await asyncio.sleep(0.1)
-            world.context.stop()
-            assert (await asyncio.wait_for(poll, 2))[0] == 200
+    async with world.serve() as (url, ca), aiohttp.ClientSession(connector=connector(ca)) as session:
+        client, token = Client(session, url), world.pod_token(driver)
+        _, first = await client.ask("GET", "/worker/v1/assignment", token)
+        poll = asyncio.create_task(client.ask("GET", f"/worker/v1/assignment?known={first['revision']}", token))
+        await asyncio.sleep(0.1)
+        world.context.stop()
+        assert (await asyncio.wait_for(poll, 2))[0] == 200
 
 
 async def grant(world: World) -> Object:

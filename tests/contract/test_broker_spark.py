@@ -11,7 +11,7 @@ import signal
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
 import pytest
@@ -57,7 +57,7 @@ def spark_home() -> Path:
 
 
 class Node:
-    """Grants what waits, at most two at a time, and runs executors as processes: handlers and kubelet in a few lines."""
+    """Grants what waits, two at a time, and runs executors as processes: handlers and kubelet in a few lines."""
 
     def __init__(self, world: World, folder: Path, room: int = 2) -> None:
         self.world, self.folder, self.room = world, folder, room
@@ -125,8 +125,8 @@ class Node:
             stderr=asyncio.subprocess.STDOUT,
         )
 
-    def _start(self, work: object) -> None:
-        task = asyncio.create_task(work)  # type: ignore[arg-type]
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -247,6 +247,6 @@ async def expect_job(world: World, node: Node, process: asyncio.subprocess.Proce
 
 async def settled(condition: Callable[[], bool], seconds: float = 10) -> bool:
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
+    while not condition() and time.monotonic() < end:  # noqa: ASYNC110  there is no event: processes end by themselves
         await asyncio.sleep(0.05)
     return condition()

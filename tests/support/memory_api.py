@@ -65,10 +65,10 @@ class MemoryCluster(Cluster):
 
     def _list(self, base: str, query: dict[str, str]) -> Object:
         matches = matcher(query.get("labelSelector", ""), query.get("fieldSelector", ""))
-        items = [o for path, o in self.objects.items() if path.startswith(base + "/") and matches(o)]
-        if "/namespaces/" not in base:
-            root, _, plural = base.rpartition("/")
-            items = [o for path, o in self.objects.items() if path.startswith(root) and path.split("/")[-2] == plural]
+        root, _, plural = base.rpartition("/")
+        inside = base + "/" if "/namespaces/" in base else root + "/namespaces/"
+        found = [o for path, o in self.objects.items() if path.startswith(inside) and path.split("/")[-2] == plural]
+        items = [obj for obj in found if matches(obj)]
         bare = [{key: value for key, value in item.items() if key not in ("kind", "apiVersion")} for item in items]
         return {"metadata": {"resourceVersion": str(self.version)}, "items": copy.deepcopy(bare)}
 

@@ -63,7 +63,7 @@ class NodeChannel:
     # ---- inside
 
     def _orders(self, node: str) -> list[dict[str, Any]]:
-        """Pods whose logs are not complete; the others are left out: a new leader lists them again, and is told again."""
+        """Pods whose logs are not complete; the others are left out: a new leader lists and is told them again."""
         index = self._context.index
         orders = []
         for pod in sorted(index.pods_of_node(node), key=lambda p: str(p["metadata"].get("uid", ""))):
