@@ -13,6 +13,7 @@ from ember.plan.actions import Action, Plan
 from ember.plan.application import plan_shard
 from ember.plan.facts import ExecutorRequest, UploadReport, WorkerReport
 from ember.plan.pods import PodBuilder
+from ember.plan.pool import wanted_shapes
 from ember.plan.view import Shard
 
 NAMESPACE, APPLICATION = "team-a", "analytics"
@@ -83,6 +84,17 @@ class World:
             **state,
         )
         return self
+
+    def warm(self, role: str = "driver", number: int = 1, *, ready: bool = True, **state: Any) -> "World":
+        """A pre-initialized worker of the application's pool, as Ember itself would make it."""
+        shard = self.shard()
+        assert shard.application is not None
+        shape = next(shape for shape in wanted_shapes(shard) if shape.role == role)
+        obj, name = shard.application.object, f"warm-{role}-{number}"
+        pod = self.gatherer.pods.warm(obj, shape, shard.image(), name, reserved=False)
+        pod["metadata"]["labels"] |= state.pop("labels", {})
+        self._pod(pod, **({"running": True} | state))
+        return self.report(name, "ready") if ready else self
 
     def waits_for(self, run: str, *numbers: int) -> "World":
         """The run's driver asks for these executors."""

@@ -186,7 +186,7 @@ class EMRApplicationSpec(EmberModel):
     """Which Spark: a label or alias of the operator's ``releases``."""
     type: Annotated[EngineType, OnlySupported(("SPARK",))]
     """The engine."""
-    initial_capacity: Annotated[InitialCapacity | None, NotSupportedYet()] = None
+    initial_capacity: InitialCapacity | None = None
     """Pre-initialized workers by type."""
     maximum_capacity: MaximumCapacity | None = None
     """The hard ceiling; not bounded if not set."""

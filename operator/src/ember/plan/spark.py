@@ -151,7 +151,7 @@ def _check_fits(driver: Capacity, executor: Capacity, maximum: CapacityLimit) ->
     over = (driver + executor).exceeded_by(maximum)
     if over:
         raise ValueError(
-            f"maximumCapacity: one driver and one executor need {describe(driver + executor)}: more {' and '.join(over)}"
+            f"maximumCapacity: a driver and an executor need {describe(driver + executor)}, more {' and '.join(over)}"
             f" than the application's maximum of {describe(maximum)}; ask for smaller workers or raise it"
         )
 
