@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from kubernetes.aio.client import Configuration
 
 from ember.broker.selectors import matcher
-from ember.kube.client import Cluster
+from ember.kube.client import Body, Cluster
 from ember.kube.index import Index, Kind
 from ember.kube.retry import Retry
 
@@ -33,7 +33,7 @@ class MemoryCluster(Cluster):
         self.faults: list[Fault] = []  # asked before each request; an answer takes the request's place
         self.tokens: dict[str, Object] = {}  # what a TokenReview says of a token
 
-    async def _send(self, method: str, url: str, body: Object | None, content: str) -> tuple[int, Any, bytes]:
+    async def _send(self, method: str, url: str, body: Body, content: str) -> tuple[int, Any, bytes]:
         parts = urlsplit(url)
         path, query = unquote(parts.path), {key: values[0] for key, values in parse_qs(parts.query).items()}
         self.sent.append((method, path))
@@ -80,7 +80,9 @@ class MemoryCluster(Cluster):
         body["metadata"].setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
         return 201, self._store(path, body)
 
-    def _change(self, path: str, held: Object, method: str, body: Object, content: str) -> tuple[int, Object]:
+    def _change(self, path: str, held: Object, method: str, body: Any, content: str) -> tuple[int, Object]:
+        if "json-patch" in content:
+            return self._replace_parts(path, held, body)
         meta = body.get("metadata", {})
         for field in ("uid", "resourceVersion"):
             if field in meta and meta[field] != held["metadata"][field]:
@@ -90,6 +92,15 @@ class MemoryCluster(Cluster):
             return 200, self._store(path, body)
         merged = {**held, "status": {}} if "apply" in content and "status" in body else held
         return 200, self._store(path, merge(merged, body))
+
+    def _replace_parts(self, path: str, held: Object, patch: list[Object]) -> tuple[int, Object]:
+        """A JSON patch of tests of the UID and additions at the top, which is all that is sent."""
+        for step in patch:
+            if step["op"] == "test" and step["value"] != held["metadata"]["uid"]:
+                cause = {"message": "testing value /metadata/uid failed: test failed"}
+                return 422, {"message": "rejected", "reason": "Invalid", "details": {"causes": [cause]}}
+        parts = {step["path"].removeprefix("/"): step["value"] for step in patch if step["op"] == "add"}
+        return 200, self._store(path, {**held, **parts})
 
     def _delete(self, path: str, held: Object, options: Object) -> tuple[int, Object]:
         if options.get("preconditions", {}).get("uid", held["metadata"]["uid"]) != held["metadata"]["uid"]:

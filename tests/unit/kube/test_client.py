@@ -19,10 +19,10 @@ from ember.kube.errors import (
     from_answer,
 )
 from ember.kube.index import Index, Kind, key_of
-from ember.kube.resources import LEASES, PODS, SECRETS
+from ember.kube.resources import JOB_RUNS, LEASES, PODS, SECRETS
 from ember.kube.resync import Resync
 from ember.kube.retry import Retry
-from tests.support.broker_world import NAMESPACE, driver_pod
+from tests.support.broker_world import NAMESPACE, driver_pod, job_run
 from tests.support.broker_world import PODS as PATH
 from tests.support.memory_api import MemoryCluster, Object
 
@@ -250,6 +250,22 @@ async def test_an_event_that_fails_does_no_harm(silent: Silent) -> None:
     pod = await applier.create_pod(driver_pod())
     cluster.faults.append(times(99, 403))
     await applier.post_event(pod, "Normal", "Done", "words")
+
+
+async def test_a_status_is_that_very_objects(silent: Silent) -> None:
+    cluster, index, applier = silent
+    run = await cluster.create(JOB_RUNS, job_run())
+    index.put(Kind.JOB_RUN, run)
+    await applier.apply_status(Kind.JOB_RUN, *key_of(run), {"state": "SUCCESS"})
+    held = index.get(Kind.JOB_RUN, key_of(run))
+    assert held is not None
+    assert held["status"] == {"state": "SUCCESS"}
+    path = next(path for path in cluster.objects if "/jobruns/" in path)
+    del cluster.objects[path]
+    await cluster.create(JOB_RUNS, job_run(uid="another", state="SUBMITTED"))
+    with pytest.raises(Conflict):
+        await applier.apply_status(Kind.JOB_RUN, *key_of(run), {"state": "FAILED"})
+    assert cluster.objects[path]["status"]["state"] == "SUBMITTED"
 
 
 # ---- resync

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from ember.kube.client import MERGE, STRATEGIC, Cluster
+from ember.kube.client import JSON_PATCH, MERGE, STRATEGIC, Cluster
 from ember.kube.errors import Unavailable
 from ember.kube.events import EventPoster
 from ember.kube.index import Index, Key, Kind, Object, key_of
@@ -30,9 +30,16 @@ class Applier:
     async def apply_status(
         self, kind: Kind, namespace: str, name: str, status: Object, uid: str | None = None
     ) -> Object:
-        """Write the whole status of an application or job run. Raises NotFound; Conflict, if `uid` is another's."""
-        meta = {"namespace": namespace, "name": name} | ({"uid": uid} if uid else {})
-        answer = await self._cluster.apply(INDEXED[kind], {"metadata": meta, "status": status}, "status")
+        """Write the whole status of an application or job run: of that very object, by default the one in the index.
+
+        Raises NotFound, and Conflict if another object has the name now. A server-side apply would not notice that (it
+        ignores the metadata when it writes a status), and a new run would inherit the end of its forerunner.
+        """
+        held = self._index.get(kind, (namespace, name))
+        uid = uid or (held["metadata"]["uid"] if held is not None else None)
+        test = [{"op": "test", "path": "/metadata/uid", "value": uid}] if uid else []
+        patch = [*test, {"op": "add", "path": "/status", "value": status}]
+        answer = await self._cluster.patch(INDEXED[kind], namespace, name, patch, "status", JSON_PATCH)
         self._index.put(kind, answer)
         return answer
 

@@ -29,10 +29,12 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 
 # Written by those who do not lead (yet): the lease itself, and questions that change nothing.
 UNFENCED = (LEASES, TOKEN_REVIEWS)
 
+Body = Object | list[Object] | None
 Observer = Callable[[str, str, str, float], None]  # verb, resource, HTTP status or "error", seconds
 
 
@@ -148,11 +150,11 @@ class Cluster:
         resource: Resource,
         namespace: str | None,
         name: str,
-        body: Object,
+        body: Object | list[Object],
         subresource: str = "",
         content: str = MERGE,
     ) -> Object:
-        """Patch by merge (or STRATEGIC). With uid or resourceVersion in its metadata: Conflict if it is not that one.
+        """Patch by merge (or another kind). With uid or resourceVersion in its metadata: Conflict if it is another.
 
         With a resourceVersion, a repeat after a lost answer ends in Conflict although the first try was a success.
         """
@@ -192,7 +194,7 @@ class Cluster:
         resource: Resource,
         path: str,
         query: dict[str, str] | None = None,
-        body: Object | None = None,
+        body: Body = None,
         content: str = "application/json",
         verb: str = "",
         retry: Retry | None = None,
@@ -209,7 +211,7 @@ class Cluster:
 
         return await (retry or self._retry).run(once)
 
-    async def _once(self, method: str, url: str, body: Object | None, content: str, verb: str, resource: str) -> Object:
+    async def _once(self, method: str, url: str, body: Body, content: str, verb: str, resource: str) -> Object:
         started, code = time.monotonic(), "error"
         try:
             status, headers, raw = await self._send(method, url, body, content)
@@ -220,7 +222,7 @@ class Cluster:
         finally:
             self._observer(verb, resource, code, time.monotonic() - started)
 
-    async def _send(self, method: str, url: str, body: Object | None, content: str) -> tuple[int, Any, bytes]:
+    async def _send(self, method: str, url: str, body: Body, content: str) -> tuple[int, Any, bytes]:
         headers = {"Content-Type": content, "Accept": "application/json", "User-Agent": "ember"}
         key = await self._configuration.get_api_key_with_prefix("BearerToken")
         if key:

@@ -64,14 +64,23 @@ def from_answer(status: int, headers: Any, body: bytes) -> ApiError:
         answer = json.loads(body)
         message, reason = str(answer.get("message") or ""), str(answer.get("reason") or "")
     except (ValueError, AttributeError):
-        message, reason = body[:500].decode("utf-8", "replace"), ""
+        answer, message, reason = {}, body[:500].decode("utf-8", "replace"), ""
     message = message or f"HTTP {status}"
     if status == 429 or status >= 500:
         # 429 and 503 are sent before the request is carried out; a 500 or 504 may come after it was.
         return Unavailable(message, status=status, retry_after=_seconds(headers), maybe_done=status not in (429, 503))
+    if status == 422 and _is_about_uid(answer):
+        return Conflict(message, status=status, reason=reason)
     if status == 409 and reason == "AlreadyExists":
         return AlreadyExists(message, status=status, reason=reason)
     return _BY_STATUS.get(status, Invalid)(message, status=status, reason=reason)
+
+
+def _is_about_uid(answer: Any) -> bool:
+    """Whether an object was refused because it is not the one with that UID; patches call that 422."""
+    causes = (answer.get("details") or {}).get("causes") or []
+    said = [(cause.get("field"), str(cause.get("message"))) for cause in causes]
+    return any(field == "metadata.uid" or "testing value /metadata/uid failed" in text for field, text in said)
 
 
 def _seconds(headers: Any) -> float | None:
