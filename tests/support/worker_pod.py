@@ -148,6 +148,7 @@ class Pod:
     env: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
+    prefix: tuple[str, ...] = ()  # a program that starts the launcher in other circumstances
 
     def start(self) -> "Pod":
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +157,11 @@ class Pod:
         self.port = free_port()
         with (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ember.worker"], env=self._environment(), stdout=out, stderr=err, cwd=self.folder
+                [*self.prefix, sys.executable, "-m", "ember.worker"],
+                env=self._environment(),
+                stdout=out,
+                stderr=err,
+                cwd=self.folder,
             )
         return self
 

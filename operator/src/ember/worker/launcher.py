@@ -148,7 +148,7 @@ class Launcher:
     def _finish(self, outcome: Outcome, reporter: Reporter) -> None:
         """Nothing may come after the end mark, so first everything that could write is ended."""
         if self._zygote:
-            zygotes.end(self._supervisor, self._zygote)
+            zygotes.end(self._supervisor, self._zygote, at_once=self._supervisor.stopping)
         self._supervisor.kill_the_rest()
         self._end_credentials()
         self._marks.set("end")

@@ -55,6 +55,11 @@ class Supervisor:
         self._stop: str | None = None
         self._stop_taken = False
 
+    @property
+    def stopping(self) -> bool:
+        """True once somebody has asked for the end."""
+        return self._stop is not None
+
     def install(self) -> None:
         """Take SIGCHLD, SIGTERM and SIGINT. PID 1 gets no signal that it has no handler for."""
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)

@@ -36,16 +36,16 @@ class Reporter:
 
     def _work(self) -> None:
         while (event := self._queue.get()) is not None:
-            bound = ENDED_SECONDS if event["event"] == "ended" else STARTED_SECONDS
+            last = event["event"] == "ended"
+            bound, sleep = (ENDED_SECONDS, time.sleep) if last else (STARTED_SECONDS, self._sleep_unless_closing)
             try:
-                persist(partial(self._channel.report, event), bound, sleep=self._sleep)
+                persist(partial(self._channel.report, event), bound, sleep=sleep)
             except (ChannelError, RefusedError) as error:
                 # After the end mark nothing may be written to the log.
                 if not self._closing.is_set():
                     log.warning("report was not delivered", event=event["event"], error=str(error))
 
-    def _sleep(self, seconds: float) -> None:
-        if self._closing.is_set():
-            time.sleep(seconds)
-        else:
-            self._closing.wait(seconds)
+    def _sleep_unless_closing(self, seconds: float) -> None:
+        """The start need not be told any more once the end can be."""
+        if self._closing.wait(seconds):
+            raise ChannelError("the end came first")

@@ -1,8 +1,9 @@
 """A Python process with pyspark imported, which forks for each job: `import pyspark` then costs the job nothing.
 
 Runs as `python -m ember.worker.zygote <socket> warm|plain`. It has one thread. Its standard input is a pipe from the
-launcher: the end of that pipe is the end of the zygote and of its jobs. A request names a script, its arguments and its
-environment; the answer is one byte when the job was forked, and four bytes with the exit code when it has ended.
+launcher: the end of that pipe is the end of the zygote and of its jobs, at once if a byte comes before. A request names
+a script, its arguments and its environment; the answer is one byte when the job was forked, and four bytes with the
+exit code when it has ended.
 """
 
 import contextlib
@@ -120,7 +121,8 @@ class _Zygote:
 
     def _end(self) -> None:
         """Let jobs speak their last words, then kill them. Each leads a process group: its children go with it."""
-        deadline = time.monotonic() + _GRACE_SECONDS
+        grace = 0.0 if os.read(0, 1) else _GRACE_SECONDS
+        deadline = time.monotonic() + grace
         while self.jobs and time.monotonic() < deadline:
             self._reap()
             time.sleep(0.02)

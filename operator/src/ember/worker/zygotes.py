@@ -1,5 +1,6 @@
 """The launcher's side of the Python zygote: its files in /run/ember, its start, its end."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +32,10 @@ def start(
     return supervisor.start(command, {**env, **added}, Path("/"))
 
 
-def end(supervisor: Supervisor, zygote: Child) -> None:
-    """Give a job whose JVM has gone a moment for its last words, then end the zygote and all of its jobs."""
+def end(supervisor: Supervisor, zygote: Child, *, at_once: bool) -> None:
+    """End the zygote and all of its jobs; unless `at_once`, a job whose JVM has gone may say its last words."""
+    if at_once and zygote.process.stdin:
+        with contextlib.suppress(BrokenPipeError):
+            zygote.process.stdin.write(b"!")
     zygote.close_stdin()
     supervisor.wait(lambda: zygote.ended, _END_SECONDS)
