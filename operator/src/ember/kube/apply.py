@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from ember.kube.client import JSON_PATCH, MERGE, STRATEGIC, Cluster
-from ember.kube.errors import Unavailable
+from ember.kube.errors import Conflict, Invalid, Unavailable
 from ember.kube.events import EventPoster
 from ember.kube.index import Index, Key, Kind, Object, key_of
 from ember.kube.resources import INDEXED, PODS
@@ -39,7 +39,14 @@ class Applier:
         uid = uid or (held["metadata"]["uid"] if held is not None else None)
         test = [{"op": "test", "path": "/metadata/uid", "value": uid}] if uid else []
         patch = [*test, {"op": "add", "path": "/status", "value": status}]
-        answer = await self._cluster.patch(INDEXED[kind], namespace, name, patch, "status", JSON_PATCH)
+        try:
+            answer = await self._cluster.patch(INDEXED[kind], namespace, name, patch, "status", JSON_PATCH)
+        except Invalid as error:
+            # The API server does not say that it was the test which failed.
+            now = await self._cluster.get(INDEXED[kind], namespace, name)
+            if uid and now["metadata"]["uid"] != uid:
+                raise Conflict(f"{kind} {name!r} is another object now", status=409, reason="Conflict") from error
+            raise
         self._index.put(kind, answer)
         return answer
 
