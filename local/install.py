@@ -11,7 +11,7 @@ from local.errors import LocalError
 from local.kubectl import Kubectl, program
 from local.lock import locked
 from local.paths import cache_dir
-from local.rollout import explain, ready, rolled_out, wait_until
+from local.rollout import ready, rolled_out, wait_until
 from local.shell import attempt
 
 RELEASE = "ember"
@@ -123,11 +123,10 @@ def _forget_interrupted(cluster: Kubectl) -> None:
 
 def _helm(cluster: Kubectl, values: dict[str, Any]) -> None:
     # On a cluster of one's own, what somebody made by hand before (a tenant's namespace, a CRD) is no obstacle.
-    command = [program("helm"), "upgrade", "--install", "--take-ownership", RELEASE, str(CHART)]
-    command += ["--namespace", NAMESPACE, "--values", "-"]
+    command = [program("helm"), "upgrade", "--install", "--take-ownership", "--force-conflicts"]
+    command += [RELEASE, str(CHART), "--namespace", NAMESPACE, "--values", "-"]
     done = attempt(command, stdin=json.dumps(values), env=cluster.environment, timeout=HELM_SECONDS)
     if done.returncode:
-        explain(cluster, NAMESPACE)
         raise LocalError(f"helm: {done.stderr.strip()}")
 
 
