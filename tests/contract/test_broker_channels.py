@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ember.broker.context import OPEN_REQUESTS
 from ember.kube.index import Kind, key_of
 from ember.model import labels
 from ember.plan.facts import WorkerReport
@@ -182,6 +183,41 @@ async def test_an_idle_worker_has_no_credentials(world: World, client: Client) -
     assert (await client.ask("GET", "/worker/v1/credentials", token))[0] == 404
 
 
+async def test_a_running_worker_is_not_worked_out_again_and_again(world: World, client: Client) -> None:
+    driver, asked = await world.start_run(), list[str]()
+
+    def assignment_of(pod: Object) -> Object:
+        asked.append(pod["metadata"]["name"])
+        return {"driver": {}}
+
+    world.context.assignment_of = assignment_of
+    token, name = world.pod_token(driver), driver["metadata"]["name"]
+    _, run = await client.ask("GET", "/worker/v1/assignment", token)
+    poll = asyncio.create_task(client.ask("GET", f"/worker/v1/assignment?known={run['revision']}", token))
+    await asyncio.sleep(0.1)
+    for number in range(3):
+        world.cluster.change(f"{RUNS}/{RUN}", {"status": {"stateDetails": str(number)}})
+        world.cluster.change(f"{PODS}/{name}", {"metadata": {"annotations": {"n": str(number)}}})
+        await asyncio.sleep(0.02)
+    assert len(asked) == 1
+    await world.applier.stop_pod(NAMESPACE, name, driver["metadata"]["uid"], "Cancelled")
+    assert (await poll)[1]["phase"] == "stop"
+
+
+async def test_one_pod_may_not_hold_many_requests_open(world: World, client: Client) -> None:
+    token = world.pod_token(await world.start_run())
+    _, idle = await client.ask("GET", "/worker/v1/assignment", token)
+    path = f"/worker/v1/assignment?known={idle['revision']}"
+    polls = [asyncio.create_task(client.ask("GET", path, token)) for _ in range(OPEN_REQUESTS)]
+    await asyncio.sleep(0.3)
+    assert (await client.ask("GET", path, token))[0] == 429
+    for poll in polls:
+        poll.cancel()
+    await asyncio.gather(*polls, return_exceptions=True)
+    await asyncio.sleep(0.1)
+    assert (await client.ask("GET", "/worker/v1/assignment", token))[0] == 200, "slots come back"
+
+
 # ---- log agents
 
 
@@ -199,13 +235,18 @@ async def test_an_agent_learns_of_its_own_nodes_pods(world: World, client: Clien
         "destinations": ["s3://b/logs/"],
         "ended": False,
     }
-    assert orders["pods"] == [expected]
+    assert [shortened(order, expected) for order in orders["pods"]] == [expected]
 
     token = agent_token(world)
     poll = asyncio.create_task(client.ask("GET", f"/node/v1/pods?known={orders['revision']}", token))
     await asyncio.sleep(0.1)
     world.index.report(driver, WorkerReport("ended", time.time(), 0))
-    assert (await poll)[1]["pods"] == [{**expected, "ended": True}]
+    assert [shortened(order, expected) for order in (await poll)[1]["pods"]] == [{**expected, "ended": True}]
+
+
+def shortened(order: Object, expected: Object) -> Object:
+    """The fields that are named; an agent ignores what it does not know."""
+    return {field: order[field] for field in expected}
 
 
 async def test_complete_logs_are_taken_off_the_list(world: World, client: Client) -> None:

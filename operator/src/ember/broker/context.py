@@ -2,13 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
 from ember.broker.derive import Deriver, RunIdentity
+from ember.broker.memory import Slots
 from ember.broker.problems import Problem
 from ember.broker.topics import Topics, pod_topic, run_topic
 from ember.broker.views import RunView, has_ended
@@ -24,6 +26,7 @@ from ember.telemetry.metrics import BrokerMetrics
 POLL_SECONDS = 30.0
 LATE_WATCH_SECONDS = 5.0  # a pod may ask before the watch has told of it
 LOG_AGENT = "ember-logagent"
+OPEN_REQUESTS = 8  # long polls or watches of one pod, run or node: a launcher needs one, Spark two
 
 
 @dataclass
@@ -41,6 +44,7 @@ class Context:
     metrics: BrokerMetrics
     clock: Callable[[], float] = time.time
     log_agent: str = LOG_AGENT
+    slots: Slots = field(default_factory=lambda: Slots(OPEN_REQUESTS))
     topics: Topics = field(init=False)
     stopping: bool = False
 
@@ -56,6 +60,13 @@ class Context:
         """End all waits: long polls answer what they know, watches end."""
         self.stopping = True
         self.topics.wake_all()
+
+
+@contextmanager
+def waiting(context: Context, route: str, who: str) -> Iterator[None]:
+    """Count a request that stays open. Raises Problem 429 when who asks has too many."""
+    with context.slots.taken((route, who)), context.metrics.waiting.labels(route).track_inprogress():
+        yield
 
 
 def bearer(request: web.Request) -> str:

@@ -4,7 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ember.broker.context import POLL_SECONDS, Context, caller_of, json_object
+from ember.broker.context import POLL_SECONDS, Context, caller_of, json_object, waiting
+from ember.broker.memory import PodMemory
 from ember.broker.problems import Problem
 from ember.broker.topics import node_topic
 from ember.broker.views import has_ended
@@ -20,6 +21,8 @@ class NodeChannel:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        # Where a pod's logs go is decided once: a change of the application must not tear them apart.
+        self._destinations: PodMemory[list[str]] = PodMemory(context.index)
 
     def routes(self) -> list[web.RouteDef]:
         """What the server adds."""
@@ -33,12 +36,13 @@ class NodeChannel:
         """Answer whose logs are to be read, at once when that is not what the agent knows, else after news or 30 s."""
         node, known = await self._node(request), request.query.get("known", "")
         left = self._context.deadline(POLL_SECONDS)
-        while True:
-            pods = self._orders(node)
-            revision = revision_of(pods)
-            if str(revision) != known or left() <= 0:
-                return web.json_response({"revision": revision, "pods": pods})
-            await self._context.topics.wait([node_topic(node)], left())
+        with waiting(self._context, "/node/v1/pods", node):
+            while True:
+                pods = self._orders(node)
+                revision = revision_of(pods)
+                if str(revision) != known or left() <= 0:
+                    return web.json_response({"revision": revision, "pods": pods})
+                await self._context.topics.wait([node_topic(node)], left())
 
     async def uploads(self, request: web.Request) -> web.Response:
         """Take in how far a pod's logs are. A pod that is gone needs no word any more: 204 too."""
@@ -80,9 +84,16 @@ class NodeChannel:
             "namespace": meta["namespace"],
             "name": meta["name"],
             "container": pod["spec"]["containers"][0]["name"],
-            "destinations": self._context.destinations_of(pod),
+            "destinations": self._where(pod, uid),
             "ended": has_ended(pod, self._context.index.reports.get(uid)),
         }
+
+    def _where(self, pod: Object, uid: str) -> list[str]:
+        known = self._destinations.get(uid)
+        if known is not None:
+            return known
+        found = self._context.destinations_of(pod)
+        return self._destinations.put(uid, found) if found else found  # a warm worker has none before its claim
 
     async def _node(self, request: web.Request) -> str:
         """The node of the agent that asks. Raises Problem 403 for whoever is no log agent of this release."""

@@ -39,7 +39,10 @@ class BrokerServer:
 
     def __init__(self, context: Context, host: str, port: int) -> None:
         # No access log: it would hold a line for each long poll. Counts are in the metrics.
-        self._runner = web.AppRunner(application(context), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        # Handlers are cancelled when who asked goes away: else dead long polls would keep their slots.
+        self._runner = web.AppRunner(
+            application(context), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handler_cancellation=True
+        )
         self._host, self._port = host, port
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2

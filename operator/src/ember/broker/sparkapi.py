@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ember.broker import watch
-from ember.broker.context import Context, json_object, run_over, spark_driver
+from ember.broker.context import Context, json_object, run_over, spark_driver, waiting
 from ember.broker.derive import RunIdentity
 from ember.broker.problems import Problem
 from ember.broker.selectors import Matcher, matcher
@@ -65,7 +65,7 @@ class SparkApi:
         identity, view = await self._driver(request)
         matches = _matcher(request)
         if request.query.get("watch") in ("true", "1"):
-            with self._context.metrics.waiting.labels("/api watch").track_inprogress():
+            with waiting(self._context, "/api watch", identity.driver_uid):
                 return await watch.serve(self._context, request, identity, matches)
         items = [pod for pod in view.pods().values() if matches(pod)]
         meta = {"resourceVersion": str(self._context.index.revision)}
@@ -165,9 +165,9 @@ class SparkApi:
             pod = view.executor_object(name)
             if pod is not None and not is_stopped(pod):
                 told.append(self._tell(pod))
-            waiting = view.waiting(name)
-            if waiting is not None:
-                self._context.index.remove_waiting((waiting.namespace, waiting.pod_name))
+            wish = view.waiting(name)
+            if wish is not None:
+                self._context.index.remove_waiting((wish.namespace, wish.pod_name))
         results = await asyncio.gather(*told, return_exceptions=True)
         for error in (result for result in results if isinstance(result, BaseException)):
             if not isinstance(error, ApiError):

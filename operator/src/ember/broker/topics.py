@@ -19,6 +19,11 @@ def run_topic(key: tuple[str, str]) -> Topic:
     return "run", key
 
 
+def job_topic(key: tuple[str, str]) -> Topic:
+    """Changes of a JobRun object itself: far fewer than those of its pods."""
+    return "job", key
+
+
 def node_topic(node: str) -> Topic:
     """Changes of the pods on a node."""
     return "node", node
@@ -27,7 +32,7 @@ def node_topic(node: str) -> Topic:
 def topics_of(change: Change) -> list[Topic]:
     """What a change is about."""
     if change.kind is Kind.JOB_RUN:
-        return [run_topic(change.key)]
+        return [run_topic(change.key), job_topic(change.key)]
     if change.kind is Kind.WAITING:
         return [run_topic((change.object.namespace, change.object.run_name))]
     if change.kind is not Kind.POD:

@@ -21,6 +21,7 @@ from ember.kube.index import Object
 
 HEARTBEAT_SECONDS = 30.0
 LONGEST_WATCH_SECONDS = 3600.0
+PODS_PER_SECOND = 5000.0
 
 Event = dict[str, object]
 
@@ -90,9 +91,11 @@ async def _follow(
     topic = run_topic((identity.namespace, identity.run_name))
     while True:
         # No await between the look and the wait: `send` may pause, so look again until there is nothing new.
-        while events := differ.events(view.pods()):
+        while events := differ.events(seen := view.pods()):
             for event in events:
                 await send(json.dumps(event))
+            # A look at 1,000 pods takes 12 ms: while many of them change, look less often and send more at once.
+            await asyncio.sleep(len(seen) / PODS_PER_SECOND)
         try:
             check_alive(context, identity, view)
         except Problem:

@@ -6,13 +6,14 @@ from typing import Any
 
 from aiohttp import web
 
-from ember.broker.context import POLL_SECONDS, Context, json_object, run_of_worker, run_over, worker_pod
+from ember.broker.context import POLL_SECONDS, Context, json_object, run_of_worker, run_over, waiting, worker_pod
 from ember.broker.derive import RunIdentity
+from ember.broker.memory import PodMemory
 from ember.broker.problems import Problem
-from ember.broker.topics import pod_topic, run_topic
-from ember.broker.views import has_ended
+from ember.broker.topics import job_topic, pod_topic
+from ember.broker.views import has_ended, is_stopped
 from ember.kube.errors import ApiError
-from ember.kube.index import Index, Kind, Object, key_of
+from ember.kube.index import Index, Key, Kind, Object, key_of, run_of_pod
 from ember.kube.secrets import NoCredentials
 from ember.model import labels
 from ember.plan.facts import WorkerReport
@@ -27,6 +28,7 @@ class WorkerChannel:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._given: PodMemory[str] = PodMemory(context.index)  # the revision of each pod's run, which never changes
 
     def routes(self) -> list[web.RouteDef]:
         """What the server adds."""
@@ -38,19 +40,27 @@ class WorkerChannel:
 
     async def assignment(self, request: web.Request) -> web.Response:
         """Answer what the pod shall do, at once when that is not what it knows, else after news or 30 s."""
-        context, known = self._context, request.query.get("known", "")
-        pod = await worker_pod(context, request)
-        key, uid = key_of(pod), pod["metadata"]["uid"]
-        left = context.deadline(POLL_SECONDS)
+        pod = await worker_pod(self._context, request)
+        with waiting(self._context, "/worker/v1/assignment", pod["metadata"]["uid"]):
+            content = await self._news(key_of(pod), pod["metadata"]["uid"], request.query.get("known", ""))
+        return web.json_response(content)
+
+    async def _news(self, key: Key, uid: str, known: str) -> Object:
+        context, left = self._context, self._context.deadline(POLL_SECONDS)
         while True:
-            current = context.index.pod_by_uid(key, uid)
-            if current is None or has_ended(current, context.index.reports.get(uid)):
+            pod = context.index.pod_by_uid(key, uid)
+            if pod is None or has_ended(pod, context.index.reports.get(uid)):
                 raise Problem(410, "this pod has ended")
-            content = self._content(current)
-            if str(content["revision"]) != known or left() <= 0:
-                return web.json_response(content)
-            run = current["metadata"].get("annotations", {}).get(labels.JOB_RUN_NAME)
-            topics = [pod_topic(key)] + ([run_topic((key[0], run))] if run else [])
+            topics = [pod_topic(key)]
+            # Once it runs, only a change of the pod itself can mean anything to it: do not even look at the run.
+            if is_stopped(pod) or self._given.get(uid) != known or left() <= 0:
+                content = self._content(pod)
+                if content["phase"] == "run":
+                    self._given.put(uid, str(content["revision"]))
+                if str(content["revision"]) != known or left() <= 0:
+                    return content
+                run = run_of_pod(pod)
+                topics += [job_topic(run)] if run and content["phase"] == "idle" else []
             await context.topics.wait(topics, left())
 
     async def report(self, request: web.Request) -> web.Response:

@@ -75,6 +75,7 @@ class Index:
         self._pods_of_run: dict[Key, set[Key]] = {}
         self._pods_of_node: dict[str, set[Key]] = {}
         self._runs_of_application: dict[Key, set[Key]] = {}
+        self._waiting_of_run: dict[Key, dict[Key, ExecutorRequest]] = {}
         self._listeners: list[Listener] = []
         self._waiters: set[asyncio.Future[None]] = set()
         self._gone: OrderedDict[str, None] = OrderedDict()  # UIDs of removed objects, oldest first
@@ -110,8 +111,7 @@ class Index:
 
     def waiting_of_run(self, run: Key) -> list[ExecutorRequest]:
         """Executors that the run's driver waits for, in the order in which they were asked for."""
-        waiting = [w for w in self._objects[Kind.WAITING].values() if (w.namespace, w.run_name) == run]
-        return sorted(waiting, key=lambda w: w.asked_at)
+        return sorted(self._waiting_of_run.get(run, {}).values(), key=lambda w: w.asked_at)
 
     def pod_by_uid(self, key: Key, uid: str) -> Object | None:
         """The pod of that name, if it is still the very same pod."""
@@ -152,12 +152,17 @@ class Index:
         """Remember an executor that a driver asked for."""
         key = (request.namespace, request.pod_name)
         self._objects[Kind.WAITING][key] = request
+        self._waiting_of_run.setdefault((request.namespace, request.run_name), {})[key] = request
         self._changed(Change(Kind.WAITING, key, request))
 
     def remove_waiting(self, key: Key) -> None:
         """The executor got its pod, or is not wanted any more."""
         request = self._objects[Kind.WAITING].pop(key, None)
         if request is not None:
+            run = (request.namespace, request.run_name)
+            del self._waiting_of_run[run][key]
+            if not self._waiting_of_run[run]:
+                del self._waiting_of_run[run]
             self._changed(Change(Kind.WAITING, key, request, gone=True))
 
     def report(self, pod: Object, report: WorkerReport) -> None:
