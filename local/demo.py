@@ -17,6 +17,7 @@ NAMES = tuple(f"{run}-1" for run in RUNS)
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
 RUN_SECONDS = 600.0
 FIRST_LINES = 6
+LAST_LINES = 20
 
 
 def demo() -> int:
@@ -117,7 +118,7 @@ def _report(cluster: Kubectl, client: Any, run: Object, executors: list[str]) ->
         if written[0].endswith(".csv"):
             _show_first_lines(results.read(client, written[0]).decode())
     if problems:
-        _show_failure(cluster, name)
+        _show_failure(cluster, client, run)
     return problems
 
 
@@ -126,8 +127,13 @@ def _show_first_lines(text: str) -> None:
         console.say(f"    | {line}")
 
 
-def _show_failure(cluster: Kubectl, name: str) -> None:
-    console.say(cluster.run("describe", "jobrun", "-n", TENANT, name).rstrip())
+def _show_failure(cluster: Kubectl, client: Any, run: Object) -> None:
+    """Show the run's events and the end of what its driver said."""
+    console.say(cluster.run("events", "-n", TENANT, "--for", f"jobrun/{run['metadata']['name']}").rstrip())
+    stderr = f"{run['status'].get('logUri', '').rstrip('/')}/SPARK_DRIVER/stderr.gz"
+    if stderr in results.keys(client, stderr):
+        for line in results.read_log(client, stderr).splitlines()[-LAST_LINES:]:
+            console.say(f"    ! {line[:240]}")
 
 
 def _check_word_count(client: Any) -> list[str]:

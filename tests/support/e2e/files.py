@@ -14,7 +14,7 @@ from tests.support.e2e.manifests import JOBS
 BUCKET = "demo"
 FILES = "s3://demo/e2e/files"
 EXAMPLES_JAR = "s3://demo/e2e/jars/spark-examples.jar"
-EXAMPLES_JAR_IN_IMAGE = "/opt/spark/examples/jars/spark-examples_2.13-4.1.2.jar"
+EXAMPLES_JAR_IN_IMAGE = "/opt/spark/examples/jars/spark-examples.jar"
 MAVEN_BUCKET = "e2e-maven"
 MAVEN = f"{ENDPOINT}/{MAVEN_BUCKET}/"
 PACKAGE = "org.example.e2e:greeting:1.0"
