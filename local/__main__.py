@@ -5,8 +5,10 @@ import signal
 import sys
 from collections.abc import Callable
 
-from local import console, provider
+from local import console, demo, provider, store
+from local import install as installation
 from local.errors import LocalError
+from local.kubectl import Kubectl
 from local.paths import bin_dir
 from local.prerequisites import check_go
 from local.programs.build import ensure
@@ -57,6 +59,26 @@ def bin_directory(_: argparse.Namespace) -> None:
     _print(str(bin_dir()))
 
 
+def install(_: argparse.Namespace) -> None:
+    """Have the cluster up with Ember, the demo's store and its data on it."""
+    installation.install()
+
+
+def reload(_: argparse.Namespace) -> None:
+    """Bring a change of Ember's Python code into the running cluster."""
+    installation.reload()
+
+
+def run_demo(_: argparse.Namespace) -> int:
+    """Install what is missing, run the examples and check their answers."""
+    return demo.demo()
+
+
+def store_env(_: argparse.Namespace) -> None:
+    """Print the demo store's endpoint and keys as AWS_...= lines."""
+    sys.stdout.write(store.environment_lines(Kubectl(provider.current().kubeconfig)))
+
+
 VERBS: dict[str, Verb] = {
     "up": up,
     "down": down,
@@ -65,6 +87,10 @@ VERBS: dict[str, Verb] = {
     "registry": registry,
     "programs": programs,
     "bin": bin_directory,
+    "install": install,
+    "reload": reload,
+    "demo": run_demo,
+    "store-env": store_env,
 }
 
 
