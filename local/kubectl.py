@@ -61,7 +61,7 @@ class Kubectl:
 
     def apply(self, manifests: str | Iterable[Object]) -> None:
         """Apply manifests: YAML, or objects."""
-        text = manifests if isinstance(manifests, str) else "\n---\n".join(map(json.dumps, manifests))
+        text = manifests if isinstance(manifests, str) else "\n---\n".join(map(_as_yaml, manifests))
         self.run(
             "apply",
             "--server-side",
@@ -76,3 +76,8 @@ class Kubectl:
 
 def _in(namespace: str) -> list[str]:
     return ["-n", namespace] if namespace else []
+
+
+def _as_yaml(item: Object) -> str:
+    """Write an object as JSON that is YAML too: without the surrogate pairs that JSON has outside ASCII."""
+    return json.dumps(item, ensure_ascii=False)
