@@ -118,6 +118,7 @@ class FakeChannel:
     revision: int = 1
     reports: list[tuple[str, bool, str]] = field(default_factory=list)
     down: bool = False
+    asked: list[int | None] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def say(self, *orders: PodOrder) -> None:
@@ -137,6 +138,7 @@ class FakeChannel:
 
     async def pods(self, known: int | None) -> tuple[int, list[PodOrder]]:
         """See Channel; the long poll is short."""
+        self.asked.append(known)
         if self.down:
             raise BrokerError("down")
         if known == self.revision:
@@ -144,7 +146,7 @@ class FakeChannel:
                 await asyncio.wait_for(self._news.wait(), 0.1)
         return self.revision, list(self.orders.values())
 
-    async def report(self, uid: str, *, complete: bool, error: str) -> None:
+    async def report(self, uid: str, *, complete: bool, error: str, first_task_at: float | None = None) -> None:
         """See Channel."""
         if self.down:
             raise BrokerError("down")

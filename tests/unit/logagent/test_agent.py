@@ -63,15 +63,28 @@ async def test_a_mark_that_comes_late_is_waited_for(node: MakeNode) -> None:
     assert here.store.text() == text
 
 
+async def test_the_mark_of_one_stream_is_not_that_of_the_other(node: MakeNode) -> None:
+    here = node(no_mark_bound=5.0)
+    log = here.log()
+    log.line(END_MARK)
+    async with here.agent():
+        here.channel.say(order(ended=True))
+        await asyncio.sleep(0.3)
+        log.line("an error, late", "stderr")
+        log.line(END_MARK, "stderr")
+        await here.channel.complete()
+    assert here.store.text("stderr") == "an error, late\n"
+
+
 async def test_a_container_killed_without_a_mark_ends_within_the_bound(node: MakeNode) -> None:
     here = node(no_mark_bound=0.5)
     log = here.log()
     text = log.lines(3)
-    log.file.write(b"2026-11-21T12:00:00.000000001Z stdout F torn")
+    log.file.write(b"2026-11-21T12:00:00.000000001Z stdout F torn\x1eEMB")
     async with here.agent():
         here.channel.say(order(ended=True))
         await here.channel.complete(seconds=3)
-    assert here.store.text() == text + "torn"
+    assert here.store.text() == text + "torn\x1eEMB"
 
 
 async def test_a_container_known_to_be_gone_is_not_waited_for(node: MakeNode) -> None:
@@ -174,15 +187,17 @@ async def test_a_store_that_was_down_gets_everything_later(node: MakeNode) -> No
 
 
 async def test_a_missing_bucket_of_the_user_does_not_keep_the_managed_logs_from_their_place(node: MakeNode) -> None:
-    here = node()
+    here = node(rotate_bytes=2000)
     here.store.fail(LOGS, StoreRefused("the bucket logs does not exist", "NoSuchBucket"))
     log = here.log()
-    text = log.lines(10)
+    text = log.lines(100)
     log.end()
     async with here.agent():
         here.channel.say(order(destinations=(LOGS, "s3://managed/x/"), ended=True))
         await here.channel.error("the bucket logs does not exist")
+        await asyncio.sleep(0.5)
         assert here.store.text(place="s3://managed/x/") == text
+        assert len(here.store.puts) == len(set(here.store.puts)), "what is uploaded is not uploaded again"
         assert not any(complete for _, complete, _ in here.channel.reports)
 
 
@@ -232,6 +247,21 @@ async def test_an_agent_that_starts_again_keeps_what_the_node_has_deleted(node: 
     assert here.store.text() == text
 
 
+async def test_an_agent_that_starts_again_needs_nothing_of_the_store_while_the_node_has_all(node: MakeNode) -> None:
+    here = node()
+    log = here.log()
+    text = log.lines(100)
+    log.rotate()
+    text += log.lines(100, first=100)
+    for _ in range(2):
+        async with here.agent():
+            here.channel.say(order())
+            await until(lambda: here.store.puts == [LOGS + "stdout.gz"])
+            assert here.store.text() == text
+            here.store.puts.clear()
+    assert list(here.store.objects) == [LOGS + "stdout.gz"]
+
+
 async def test_a_stopping_agent_uploads_what_it_has(node: MakeNode) -> None:
     here = node(upload_interval=60.0)
     log = here.log()
@@ -247,11 +277,13 @@ async def test_a_stopping_agent_uploads_what_it_has(node: MakeNode) -> None:
 async def test_the_broker_is_told_again_as_long_as_it_asks(node: MakeNode) -> None:
     here = node()
     here.log().end()
-    here.channel.down = True
     async with here.agent() as agent:
-        await asyncio.sleep(0.3)
+        await until(lambda: here.channel.asked[-1:] == [here.channel.revision])
+        here.channel.down = True
+        await asyncio.sleep(0.5)
         assert not agent.connected
         here.channel.down = False
+        assert here.channel.asked[-1] is None, "a revision of the broker before may be another's, too"
         here.channel.say(order(ended=True))
         await here.channel.complete()
         agent._complete["uid-1"] -= 60
@@ -334,18 +366,20 @@ async def test_a_backlog_beyond_the_bound_is_dropped_and_said(node: MakeNode) ->
 
 
 async def test_a_full_scratch_disk_loses_nothing(node: MakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = node(rotate_bytes=10_000_000)
+    here = node(rotate_bytes=10_000_000, turn_bytes=64 * 1024)
     log = here.log()
     text = log.lines(30_000)
     log.end()
 
     class SmallDisk(GzipSpool):
         full = 0
+        most = 0
 
         def write_out(self) -> bool:
             used = sum(path.stat().st_size for path in here.options.scratch.rglob("*") if path.is_file())
             if self._unwritten and used + len(self._unwritten) > 20_000:
                 SmallDisk.full += 1
+                SmallDisk.most = max(SmallDisk.most, len(self._unwritten))
                 return False
             return super().write_out()
 
@@ -355,3 +389,4 @@ async def test_a_full_scratch_disk_loses_nothing(node: MakeNode, monkeypatch: py
         await here.channel.complete(seconds=20)
     assert here.store.text() == text
     assert SmallDisk.full
+    assert SmallDisk.most < 50_000, "nothing is read while the disk is full"

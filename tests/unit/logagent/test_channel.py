@@ -109,7 +109,7 @@ async def test_reports_and_credentials(broker: Broker) -> None:
         ("POST", "/node/v1/uploads"),
         ("GET", "/node/v1/credentials?namespace=team-a"),
     ]
-    assert broker.asked[0][3] == {"uid": "u-1", "complete": True, "error": ""}
+    assert broker.asked[0][3].items() >= {"uid": "u-1", "complete": True, "error": ""}.items()
     await channel.close()
 
 
@@ -123,6 +123,14 @@ async def test_what_is_not_as_agreed_is_an_error(broker: Broker, status: int, an
     broker.status, broker.answer = status, answer
     with pytest.raises(BrokerError):
         await channel.pods(None)
+    await channel.close()
+
+
+async def test_a_refused_report_is_an_error(broker: Broker) -> None:
+    channel = broker.channel()
+    broker.status = 403
+    with pytest.raises(BrokerError, match="403"):
+        await channel.report("u-1", complete=True, error="")
     await channel.close()
 
 

@@ -39,6 +39,12 @@ def test_only_a_mark_at_the_very_end_is_taken_away(parts: list[bytes], cuts: lis
     assert not unmarked.seen
 
 
+def test_half_a_mark_is_text_after_all() -> None:
+    mark = EndMark()
+    assert mark.feed(b"text" + MARK[:5]) == b"text"
+    assert mark.flush() == MARK[:5]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.lists(st.binary(max_size=90), max_size=12), cut_lists, cut_lists)
 def test_objects_depend_on_the_text_alone(
@@ -87,6 +93,22 @@ def test_uploaded_objects_leave_the_disk(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["stdout_4.gz"]
     stream.remove()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_full_disk_refuses_is_kept(tmp_path: Path) -> None:
+    spool = GzipSpool(tmp_path / "x.gz")
+    spool._file.close()
+    spool._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the spool's to close
+    text = bytes(range(256)) * 1000
+    spool.write(text)
+    assert not spool.write_out()
+    with spool.snapshot() as body:
+        assert gzip.decompress(body.read()) == text
+    spool._file.close()
+    spool._file = (tmp_path / "x.gz").open("wb", buffering=0)
+    assert spool.write_out()
+    with spool.snapshot() as body:
+        assert gzip.decompress(body.read()) == text
 
 
 def test_a_snapshot_is_whole_and_stays_while_the_log_grows(tmp_path: Path) -> None:
