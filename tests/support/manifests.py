@@ -57,7 +57,6 @@ def _manifest(first: Manifest, name: str, namespace: str, spec: dict[str, Any]) 
 UNSUPPORTED_APPLICATION: list[tuple[dict[str, Any], str]] = [
     ({"type": "HIVE"}, "spec.type other than SPARK is not supported yet"),
     ({"architecture": "ARM64"}, "spec.architecture other than X86_64 is not supported yet"),
-    ({"initialCapacity": {"DRIVER": {"workerCount": 1}}}, "spec.initialCapacity is not supported yet"),
     (
         {"autoStartConfiguration": {"enabled": False}},
         "spec.autoStartConfiguration.enabled other than true is not supported yet",

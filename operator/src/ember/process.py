@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 LEASE = "ember-operator"
 _ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - of the pod's own network
 RESYNC_SECONDS = 60.0
+CERTIFICATE_SECONDS = 24 * 3600.0
 UNHEALTHY_SECONDS = 300.0  # without one good comparison with the cluster: the process is of no use
 
 
@@ -71,6 +72,12 @@ class Operator:
 
     async def lead(self, elector: Elector) -> None:
         """Act until the Lease is lost or anything breaks."""
+        self.cluster.fence = elector.held  # a leader that overslept its Lease writes nothing more
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_ends(elector.hold(), "the lease"), name="lease")
+            group.create_task(self._act(), name="act")
+
+    async def _act(self) -> None:
         identity = await self._identity()
         gatherer = Gatherer(self.index, self.settings, PodBuilder(self.settings, identity.ca_pem))
         secrets = StoreSecrets(self.cluster, self.settings.store.secret_name)
@@ -88,7 +95,7 @@ class Operator:
             self.metrics.leader.set(1)
             log.info("leading", extra={"namespaces": self.settings.served_namespaces})
             async with asyncio.TaskGroup() as group:
-                group.create_task(_ends(elector.hold(), "the lease"), name="lease")
+                group.create_task(self._renew_certificate(broker), name="certificate")
                 group.create_task(_ends(watch(self.index, self.settings.served_namespaces), "a watch"), name="watch")
                 group.create_task(reconciler.queue.run(), name="reconcile")
                 group.create_task(self._keep_in_step(), name="resync")
@@ -112,6 +119,12 @@ class Operator:
             release_namespace=self.settings.release_namespace,
             metrics=BrokerMetrics(),
         )
+
+    async def _renew_certificate(self, broker: BrokerServer) -> None:
+        """Look once a day whether the broker's certificate is soon over."""
+        while True:
+            await asyncio.sleep(CERTIFICATE_SECONDS)
+            broker.renew(await self._identity())
 
     async def _keep_in_step(self) -> None:
         """Compare with the cluster from time to time: kopf's watches lose deletions after an expired watch."""
@@ -140,7 +153,7 @@ async def run_operator(settings: Settings) -> int:
     """Run until SIGTERM or until something breaks; returns the exit code."""
     logs.configure(settings.log_level)
     metrics = OperatorMetrics()
-    pod = os.environ.get("POD_NAME", "ember-operator-outside")
+    pod = os.environ["POD_NAME"]
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

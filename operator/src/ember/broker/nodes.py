@@ -51,9 +51,10 @@ class NodeChannel:
         uid, complete, error = body.get("uid"), body.get("complete"), body.get("error") or ""
         if not isinstance(uid, str) or not isinstance(complete, bool) or not isinstance(error, str):
             raise Problem(400, "uid, complete and error are not a text, a truth value and a text")
+        instant = _instant(body)
         for pod in self._context.index.pods_of_node(node):
             if pod["metadata"].get("uid") == uid:
-                report = UploadReport(complete, self._context.clock(), error[:_LONGEST_ERROR])
+                report = UploadReport(complete, self._context.clock(), error[:_LONGEST_ERROR], instant)
                 self._context.index.uploaded(pod, report)
         return web.Response(status=204)
 
@@ -86,6 +87,7 @@ class NodeChannel:
             "container": pod["spec"]["containers"][0]["name"],
             "destinations": self._where(pod, uid),
             "ended": has_ended(pod, self._context.index.reports.get(uid)),
+            "terminated": has_ended(pod, None),
         }
 
     def _where(self, pod: Object, uid: str) -> list[str]:
@@ -105,3 +107,11 @@ class NodeChannel:
         if not node:
             raise Problem(403, "the token names no node")
         return node
+
+
+def _instant(body: dict[str, Any]) -> float | None:
+    """When the log showed the first task. Raises Problem 400."""
+    instant = body.get("firstTaskAt")
+    if instant is not None and (type(instant) not in (int, float) or not 0 < instant < 1e11):
+        raise Problem(400, "firstTaskAt is no time in seconds")
+    return instant

@@ -11,6 +11,7 @@ from typing import Any
 from ember.broker.derive import RunIdentity
 from ember.kube.index import Index, Object
 from ember.model import labels
+from ember.plan import ids
 from ember.plan.facts import ExecutorRequest, WorkerReport
 
 _NAMESPACE = uuid.UUID("6b9a2f0e-7c1d-4f3a-9a53-0d6a3c1e5b77")  # for the UIDs of virtual pods; never change it
@@ -52,7 +53,7 @@ class RunView:
 
     def executor_object(self, name: str) -> Object | None:
         """An executor's pod as the API server has it."""
-        return next((p for p in self._executors() if p["metadata"]["name"] == name), None)
+        return next((p for p in self._executors() if spark_name(p) == name), None)
 
     def waiting(self, name: str) -> ExecutorRequest | None:
         """An executor of that pod name which waits for capacity."""
@@ -69,7 +70,7 @@ class RunView:
         """What the driver sees, by name."""
         seen = {w.pod_name: virtual_pod(w) for w in self.all_waiting()}
         for pod in self._executors():
-            name = pod["metadata"]["name"]
+            name = spark_name(pod)
             if is_stopped(pod):
                 seen.pop(name, None)
             else:
@@ -89,9 +90,20 @@ class RunView:
         return [p for p in self._pods() if p["metadata"]["labels"].get(labels.COMPONENT) == labels.EXECUTOR_ROLE]
 
 
+def spark_name(pod: Object) -> str:
+    """The name under which Spark knows a pod: a claimed pre-initialized executor keeps that of its virtual pod."""
+    meta = pod["metadata"]
+    names, run_name = meta.get("labels", {}), meta.get("annotations", {}).get(labels.JOB_RUN_NAME, "")
+    if labels.POOL not in names or names.get(labels.COMPONENT) != labels.EXECUTOR_ROLE or not run_name:
+        return str(meta["name"])
+    attempt, executor_id = int(names[labels.ATTEMPT]), names[labels.SPARK_EXEC_ID]
+    return ids.executor_pod_name(run_name, names[labels.JOB_RUN_UID], attempt, executor_id)
+
+
 def shown(pod: Object, report: WorkerReport | None) -> Object:
     """A real pod as Spark sees it: without what is Ember's own, and ended as soon as its launcher says so."""
     meta = {field: pod["metadata"][field] for field in _META if field in pod["metadata"]}
+    meta["name"] = spark_name(pod)
     meta.setdefault("uid", virtual_uid(meta["namespace"], meta["name"]))
     meta.setdefault("resourceVersion", "0")
     spec = pod.get("spec", {})

@@ -114,6 +114,8 @@ class Hands:
 
     async def _create_executor(self, action: actions.CreateExecutor) -> None:
         request = action.request
+        if self._index.get(Kind.WAITING, (request.namespace, request.pod_name)) is None:
+            return  # its driver has withdrawn it since the plan was made
         try:
             await self._applier.create_pod(action.pod)
         except (Forbidden, Invalid) as error:

@@ -46,8 +46,8 @@ class Channel(Protocol):
         """Return the revision and the orders, once they differ from the known revision or after the long poll."""
         ...
 
-    async def report(self, uid: str, *, complete: bool, error: str) -> None:
-        """Tell how the uploads of a pod stand."""
+    async def report(self, uid: str, *, complete: bool, error: str, first_task_at: float | None = None) -> None:
+        """Tell how the uploads of a pod stand, and when its log showed Spark's first task (epoch seconds)."""
         ...
 
     async def credentials(self, namespace: str) -> Mapping[str, Any]:
@@ -99,9 +99,10 @@ class BrokerChannel:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BrokerError(f"the broker's list of pods is not as agreed: {error!r}") from error
 
-    async def report(self, uid: str, *, complete: bool, error: str) -> None:
+    async def report(self, uid: str, *, complete: bool, error: str, first_task_at: float | None = None) -> None:
         """See Channel."""
-        await self._request("POST", "/uploads", body={"uid": uid, "complete": complete, "error": error})
+        body = {"uid": uid, "complete": complete, "error": error, "firstTaskAt": first_task_at}
+        await self._request("POST", "/uploads", body=body)
 
     async def credentials(self, namespace: str) -> Mapping[str, Any]:
         """See Channel."""

@@ -100,3 +100,14 @@ def instant(time: bytes) -> int:
     except ValueError:
         return 0
     return seconds * 1_000_000_000 + int((fraction + "000000000")[:9])
+
+
+def first_task(pieces: list[Piece]) -> float | None:
+    """When Spark's scheduler logged its first task, in epoch seconds; None if none of these lines is that one.
+
+    Spark itself tells it only in the event log, which is a compressed file that is open until the end.
+    """
+    for time, stream, _, text in pieces:
+        if stream == b"stderr" and b" TaskSetManager: Starting task 0.0 in stage 0.0 " in text:
+            return instant(time) / 1e9
+    return None

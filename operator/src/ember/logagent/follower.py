@@ -15,6 +15,7 @@ from ember.logagent.files import LogFiles
 from ember.logagent.options import AgentOptions
 from ember.logagent.stream import LogStream
 from ember.logagent.uploads import ObjectStore, Uploads
+from ember.model.labels import DRIVER_CONTAINER
 from ember.store import StoreError
 from ember.telemetry.logs import bind
 from ember.telemetry.metrics import AgentMetrics
@@ -66,6 +67,7 @@ class Follower:
         self._drained = False
         self._hurry = asyncio.Event()
         self._told = ""
+        self._first_task_at: float | None = None
         self._uploads = Uploads(
             shared.store,
             order.namespace,
@@ -159,6 +161,8 @@ class Follower:
     def _feed(self, pieces: list[cri.Piece]) -> None:
         if self._skip:
             pieces = cri.after(pieces, self._skip)
+        if self._first_task_at is None and self.order.container == DRIVER_CONTAINER:
+            self._first_task_at = cri.first_task(pieces)
         content = cri.content(pieces)
         self._streams["stdout"].feed(content.stdout, content.times.get("stdout"))
         self._streams["stderr"].feed(content.stderr, content.times.get("stderr"))
@@ -235,7 +239,9 @@ class Follower:
         delay = 0.2
         while True:
             try:
-                await self._shared.channel.report(self.order.uid, complete=True, error="")
+                await self._shared.channel.report(
+                    self.order.uid, complete=True, error="", first_task_at=self._first_task_at
+                )
                 break
             except BrokerError as failure:
                 self._log.warning("the broker could not be told of the end: %s", failure)

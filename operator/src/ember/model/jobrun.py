@@ -129,6 +129,21 @@ class ExecutorCounts(StatusModel):
     """Executors ever started."""
 
 
+class Startup(StatusModel):
+    """How the run's workers started."""
+
+    driver: Literal["WARM", "COLD"] | None = None
+    """WARM: on a pre-initialized worker; COLD: in a pod of its own."""
+    reason: CutText = ""
+    """Why the driver started cold although the application has pre-initialized workers."""
+    warm_executors: Annotated[int, Field(ge=0)] = 0
+    """The most executors at a time that were pre-initialized workers."""
+    cold_executors: Annotated[int, Field(ge=0)] = 0
+    """The most executors at a time that had pods of their own."""
+    first_task_milliseconds: Annotated[int, Field(ge=0)] | None = None
+    """From the creation of the run to its first task, as the driver's log tells it."""
+
+
 class JobRunStatus(StatusModel):
     """What became of the run."""
 
@@ -170,6 +185,7 @@ class JobRunStatus(StatusModel):
     driver_pod: str = ""
     """Name of the driver pod of the current attempt."""
     executors: ExecutorCounts | None = None
+    startup: Startup | None = None
     log_uri: str = ""
     """Where the logs of the run are."""
     event_log_uri: str = ""

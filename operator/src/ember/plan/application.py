@@ -42,7 +42,7 @@ def plan_shard(shard: Shard) -> Plan:
 
 def _plan_run(run: RunView, shard: Shard, admission: Admission | None, held_back: str) -> list[Action]:
     if not run.live:
-        return jobrun.clean_up(run, shard, over=True)
+        return [*jobrun.settle(run, shard), *jobrun.clean_up(run, shard, over=True)]
     again = run.state is JobRunState.PENDING and run.plan is not None  # admitted before; its pod did not come to be
     verdict = jobrun.judge(run, shard, admitted=admission is not None or again, held_back=held_back)
     actions: list[Action] = []
@@ -218,9 +218,7 @@ def _show(
     status = _status(shard, application, state, details, decision, stock)
     if status == old:
         return []
-    actions: list[Action] = [
-        SetApplicationStatus(application.key, status.model_dump(mode="json", by_alias=True, exclude_none=True))
-    ]
+    actions: list[Action] = [SetApplicationStatus(application.key, status.to_manifest())]
     if state is not old.state:
         message = details or f"the application is {state}"
         actions.append(Announce("EMRApplication", application.key, "Normal", state.title(), message))

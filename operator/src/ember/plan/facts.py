@@ -24,6 +24,7 @@ class UploadReport:
     complete: bool
     at: float
     error: str = ""
+    first_task_at: float | None = None  # epoch seconds, by the node's clock: when a driver's log showed its first task
 
 
 @dataclass(frozen=True)

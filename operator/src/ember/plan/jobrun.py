@@ -6,8 +6,9 @@ Says nothing about capacity: whether a run may start is decided for the whole ap
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ember.model.application import WorkerType
 from ember.model.conditions import set_condition
-from ember.model.jobrun import ExecutorCounts, JobRunStatus
+from ember.model.jobrun import ExecutorCounts, JobRunStatus, Startup
 from ember.model.quantity import human_duration
 from ember.model.states import JobRunState, allowed, is_terminal
 from ember.plan import ids, logs
@@ -15,6 +16,7 @@ from ember.plan.actions import Action, Announce, DeleteWorker, DropRequest, SetR
 from ember.plan.view import RunView, Shard
 from ember.plan.workers import Worker
 
+LOGS_UPLOADED = "LogsUploaded"  # condition: every log of the run is complete in the store
 START_TIMEOUT = 600.0  # seconds a driver may take from its creation to its start: image pulls, a cluster that grows
 PROBLEM_TIMEOUT = 60.0  # seconds that Ember tries again what went wrong for a passing reason
 APPLICATION_TIMEOUT = 60.0  # seconds a run waits for an application that does not exist (they may be applied together)
@@ -162,10 +164,11 @@ def status_of(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
         "observed_generation": run.generation,
         "job_run_id": ids.external_id(run.uid),
         "attempt": old.attempt or 1,
-        "created_at": old.created_at or datetime.fromtimestamp(run.created_at, UTC),
-        "attempt_created_at": old.attempt_created_at or datetime.fromtimestamp(run.created_at, UTC),
+        "created_at": old.created_at or _created(run, shard),
+        "attempt_created_at": old.attempt_created_at or _created(run, shard),
         "driver_pod": run.driver.name if run.driver is not None else old.driver_pod,
         "executors": _executors(run, old),
+        "startup": _startup(run, shard, old),
         "conditions": set_condition(
             list(old.conditions or ()),
             "Complete",
@@ -184,6 +187,39 @@ def status_of(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
     status = old.updated(**update)
     same = status.updated(updated_at=old.updated_at) == old
     return old if same else status.updated(updated_at=now)
+
+
+def _created(run: RunView, shard: Shard) -> datetime:
+    """When it was created; seen at once, to the millisecond, which Kubernetes' own time stamp is not."""
+    fresh = 0 <= shard.now - run.created_at < 2.0
+    return datetime.fromtimestamp(shard.now if fresh else run.created_at, UTC)
+
+
+def _startup(run: RunView, shard: Shard, old: JobRunStatus) -> Startup | None:
+    """How its workers started; what was seen once is kept when the pods go."""
+    before, driver = old.startup or Startup(), run.driver
+    if driver is None:
+        return old.startup
+    held = [e for e in run.executors if e.started]
+    warm = sum(1 for e in held if e.pool)
+    first, created = before.first_task_milliseconds, old.created_at
+    if first is None and driver.first_task_at is not None and created is not None:
+        first = max(0, round((driver.first_task_at - created.timestamp()) * 1000))
+    return Startup(
+        driver="WARM" if driver.pool else "COLD",
+        reason="" if driver.pool else before.reason or _why_cold(run, shard),
+        warm_executors=max(before.warm_executors, warm),
+        cold_executors=max(before.cold_executors, len(held) - warm),
+        first_task_milliseconds=first,
+    )
+
+
+def _why_cold(run: RunView, shard: Shard) -> str:
+    """Why the driver got a pod of its own, where the application keeps pre-initialized drivers."""
+    spec = shard.application.spec if shard.application is not None else None
+    if run.plan is None or spec is None or WorkerType.DRIVER not in (spec.initial_capacity or {}):
+        return ""
+    return run.plan.driver_cold or "no pre-initialized driver that is large enough was ready"
 
 
 def _executors(run: RunView, old: JobRunStatus) -> ExecutorCounts:
@@ -245,12 +281,30 @@ def _epoch(moment: datetime | None) -> float | None:
     return moment.timestamp() if moment is not None else None
 
 
+def settle(run: RunView, shard: Shard) -> list[Action]:
+    """What is still to be written of a run that is over: its first task, and whether its logs are all in the store."""
+    now = datetime.fromtimestamp(shard.now, UTC)
+    status = run.status.updated(startup=_startup(run, shard, run.status))
+    if run.workers and log_prefixes(run, shard) and all(worker.ended for worker in run.workers):
+        missing = [worker for worker in run.workers if not worker.logs_complete]
+        error = next((worker.logs_error for worker in missing if worker.logs_error), "")
+        conditions = None
+        if not missing:
+            conditions = set_condition(run.status.conditions, LOGS_UPLOADED, "True", "Uploaded", "", now)
+        elif error:
+            conditions = set_condition(run.status.conditions, LOGS_UPLOADED, "False", "UploadFailing", error, now)
+        status = status.updated(conditions=conditions) if conditions is not None else status
+    if status == run.status:
+        return []
+    return [SetRunStatus(run.key, status.updated(updated_at=now).to_manifest())]
+
+
 def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
     """Write the status, if it changed, and announce a change of state."""
     status = status_of(run, shard, verdict)
     if status == run.status:
         return []
-    actions: list[Action] = [SetRunStatus(run.key, status.model_dump(mode="json", by_alias=True, exclude_none=True))]
+    actions: list[Action] = [SetRunStatus(run.key, status.to_manifest())]
     if verdict.state is not run.state and verdict.state is not JobRunState.PENDING:
         kind = "Warning" if verdict.state is JobRunState.FAILED else "Normal"
         message = verdict.message or f"the job run is {verdict.state}"

@@ -52,6 +52,7 @@ class Worker:
     ready: bool = False  # a pre-initialized worker that is warm
     heap_mib: int = 0
     zone: str = ""
+    first_task_at: float | None = None  # a driver's, as its log says
     version: str = ""  # resourceVersion, for a compare-and-swap
 
     @property
@@ -102,6 +103,7 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         ready=labels.POOL in names and (report is not None or _ready(status)),
         heap_mib=int(notes.get(labels.HEAP, "0")),
         zone=names.get(labels.ZONE, ""),
+        first_task_at=upload.first_task_at if upload is not None else None,
         version=meta.get("resourceVersion", ""),
     )
 
