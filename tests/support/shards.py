@@ -18,7 +18,7 @@ from ember.plan.view import Shard
 
 NAMESPACE, APPLICATION = "team-a", "analytics"
 KEY = (NAMESPACE, APPLICATION)
-SMALL = "--conf spark.executor.cores=1 --conf spark.executor.memory=2g --conf spark.driver.cores=1 --conf spark.driver.memory=2g"
+SMALL = " ".join(f"--conf spark.{role}.{what}" for role in ("executor", "driver") for what in ("cores=1", "memory=2g"))
 SMALL_WORKER = Capacity(cpu=1, memory_mib=3072, disk_gib=20)
 START = "2026-11-21T10:00:00Z"
 EPOCH = 1795255200.0  # START in seconds
@@ -118,9 +118,16 @@ class World:
             1,
         )
 
-    def report(self, name: str, event: str, exit_code: int | None = None, reason: str = "") -> "World":
+    def report(
+        self,
+        name: str,
+        event: str,
+        exit_code: int | None = None,
+        reason: str = "",
+        marks: dict[str, float] | None = None,
+    ) -> "World":
         """What the launcher of a worker said; `name` is the end of the pod's name."""
-        self.index.report(self._find(name), WorkerReport(event, self.now, exit_code, reason))
+        self.index.report(self._find(name), WorkerReport(event, self.now, exit_code, reason, marks or {}))
         return self
 
     def uploaded(self, name: str, error: str = "") -> "World":

@@ -3,14 +3,15 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ember.model.capacity import Capacity, CapacityLimit
 from ember.model.states import ApplicationState, allowed
 from ember.plan.actions import CreateDriver, CreateExecutor, SetApplicationStatus, SetRunStatus
 from ember.plan.facts import ExecutorRequest
 from ember.plan.quota import Claimant, decide
 from ember.plan.warm import Need
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.support.shards import World
 
 

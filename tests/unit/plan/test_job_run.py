@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from ember.model.states import JobRunState, allowed
 from ember.plan.actions import Announce, CreateDriver, DeleteWorker, SetRunStatus, StopWorker
 from tests.support.shards import World

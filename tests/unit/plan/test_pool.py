@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from ember.model.capacity import Capacity
 from ember.plan.actions import (
     Claim,
@@ -16,6 +17,9 @@ from ember.plan.actions import (
 from ember.plan.pool import back_off
 from ember.plan.warm import heap_of, why_cold
 from tests.support.shards import World
+
+
+BIG = " ".join(f"--conf spark.{role}.{what}" for role in ("executor", "driver") for what in ("cores=2", "memory=3g"))
 
 
 def pool(drivers: int = 1, executors: int = 1, cpu: int = 1, memory: str = "4 GB") -> dict[str, Any]:
@@ -112,9 +116,7 @@ def test_the_smallest_worker_that_fits_is_claimed_in_the_runs_zone_first_then_th
 
 def test_idle_workers_make_room_for_the_head_of_the_queue() -> None:
     seen = world(maximum=4, drivers=1, executors=3).warm("driver").warm("executor", 1).warm("executor", 2)
-    seen.warm("executor", 3).job_run(
-        parameters="--conf spark.driver.cores=2 --conf spark.executor.cores=2 --conf spark.driver.memory=3g --conf spark.executor.memory=3g"
-    )
+    seen.warm("executor", 3).job_run(parameters=BIG)
     assert len(seen.actions(DeleteWorker)) >= 3
     assert seen.actions(CreateWarm) == []
     assert next(a.status["state"] for a in seen.actions(SetRunStatus)) == "QUEUED"
@@ -126,8 +128,7 @@ def test_a_smaller_wish_releases_what_is_too_many_the_unready_first() -> None:
 
 
 def test_an_outdated_worker_goes_when_its_successor_is_ready() -> None:
-    old = {"labels": {"ember-spark.io/pool": "outdated"}}
-    seen = world(drivers=1, executors=0).warm("driver", 1, **old)
+    seen = world(drivers=1, executors=0).warm("driver", 1, labels={"ember-spark.io/pool": "outdated"})
     assert seen.actions(DeleteWorker) == []
     assert len(seen.actions(CreateWarm)) == 1
     seen.warm("driver", 2, ready=False)
@@ -164,3 +165,23 @@ def test_a_warm_heap_leaves_the_usual_overhead() -> None:
     assert heap_of(2048) == 1664
     assert heap_of(16384) == 14894
     assert Capacity.zero().fits_within(Capacity.zero())
+
+
+def test_a_claimed_driver_that_dies_before_the_job_began_is_replaced_without_spending_the_attempt() -> None:
+    claimed = {"spark-role": "driver", "ember-spark.io/job-run-uid": "uid-run-1", "ember-spark.io/attempt": "1"}
+    seen = world(drivers=2, executors=0, maximum=None).warm("driver", 1, labels=claimed).warm("driver", 2)
+    pod = seen._find("warm-driver-1")
+    pod["metadata"]["annotations"]["ember-spark.io/job-run-name"] = "run-1"
+    seen.job_run(state="SCHEDULED").report("warm-driver-1", "ended", 137)
+    assert [c.worker.name for c in seen.actions(Claim)] == ["warm-driver-2"]
+    assert [a.key[1] for a in seen.actions(DeleteWorker)] == ["warm-driver-1"]
+
+
+def test_one_that_dies_after_the_job_began_fails_the_run() -> None:
+    claimed = {"spark-role": "driver", "ember-spark.io/job-run-uid": "uid-run-1", "ember-spark.io/attempt": "1"}
+    seen = world(drivers=2, executors=0, maximum=None).warm("driver", 1, labels=claimed).warm("driver", 2)
+    pod = seen._find("warm-driver-1")
+    pod["metadata"]["annotations"]["ember-spark.io/job-run-name"] = "run-1"
+    seen.job_run(state="SCHEDULED").report("warm-driver-1", "ended", 137, marks={"submit": 1.0})
+    assert seen.actions(Claim) == []
+    assert next(a.status["state"] for a in seen.actions(SetRunStatus)) == "FAILED"

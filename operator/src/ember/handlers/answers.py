@@ -38,7 +38,8 @@ class Answers:
         assert run.spec is not None
         assert run.plan is not None
         prefix = next(iter(self._prefixes(run, application)), None)
-        part = driver_assignment(run.object, run.spec, run.plan, self._gatherer.settings, attempt, prefix)
+        name = pod["metadata"]["name"]
+        part = driver_assignment(run.object, run.spec, run.plan, self._gatherer.settings, name, prefix)
         return {"run": who, **part}
 
     def destinations_of(self, pod: Object) -> list[str]:

@@ -104,7 +104,9 @@ class Gatherer:
         status = JobRunStatus.model_validate(obj.get("status") or {})
         attempt = status.attempt or 1
         workers = [(self.worker(pod), pod) for pod in pods]
-        driver = next(((w, p) for w, p in workers if w.role == labels.DRIVER and w.attempt == attempt), (None, None))
+        drivers = [(w, p) for w, p in workers if w.role == labels.DRIVER]
+        used = ((w, p) for w, p in drivers if w.attempt == attempt and not w.unused)
+        driver = next(used, (None, None))
         return RunView(
             key=key_of(obj),
             uid=meta["uid"],
@@ -119,6 +121,7 @@ class Gatherer:
             driver=driver[0],
             driver_object=driver[1],
             executors=tuple(w for w, _ in workers if w.role == labels.EXECUTOR_ROLE),
+            unused=tuple(w for w, _ in drivers if w.unused),
             waiting=tuple(w for w in self.index.waiting_of_run(key_of(obj)) if w.run_uid == meta["uid"]),
             problem=self.problems.get(meta["uid"]),
         )

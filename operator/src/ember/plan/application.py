@@ -46,7 +46,7 @@ def _plan_run(run: RunView, shard: Shard, admission: Admission | None, held_back
     again = run.state is JobRunState.PENDING and run.plan is not None  # admitted before; its pod did not come to be
     verdict = jobrun.judge(run, shard, admitted=admission is not None or again, held_back=held_back)
     actions: list[Action] = []
-    if run.driver is None and verdict.state in (JobRunState.SUBMITTED, JobRunState.PENDING):
+    if run.driver is None and not is_terminal(verdict.state):
         if admission is not None and admission.worker is not None:
             actions.append(_claim_driver(run, shard, admission.worker))
         elif admission is not None or again:

@@ -12,7 +12,7 @@ Object = dict[str, Any]
 
 
 def driver_assignment(
-    run: Object, spec: JobRunSpec, plan: RunPlan, settings: Settings, attempt: int, prefix: str | None
+    run: Object, spec: JobRunSpec, plan: RunPlan, settings: Settings, pod_name: str, prefix: str | None
 ) -> Object:
     """The `driver` part of the assignment and the JVM options; see docs/architecture.md, "The channel of a worker".
 
@@ -20,7 +20,7 @@ def driver_assignment(
     """
     submit = spec.job_driver.spark_submit
     assert submit is not None
-    properties = {**plan.properties, **_owned(run, settings, attempt, prefix)}
+    properties = {**plan.properties, **_owned(run, settings, pod_name, prefix)}
     properties.setdefault("spark.app.name", spec.name or run["metadata"]["name"])
     options = properties.pop("spark.driver.extraJavaOptions", "")
     arguments = [*plan.parameters.submit_arguments(), submit.entry_point, *(submit.entry_point_arguments or ())]
@@ -30,7 +30,7 @@ def driver_assignment(
     }
 
 
-def _owned(run: Object, settings: Settings, attempt: int, prefix: str | None) -> dict[str, str]:
+def _owned(run: Object, settings: Settings, pod_name: str, prefix: str | None) -> dict[str, str]:
     """The settings that make a driver Ember's: nobody can override them."""
     meta, store = run["metadata"], settings.store
     owned = {
@@ -41,7 +41,7 @@ def _owned(run: Object, settings: Settings, attempt: int, prefix: str | None) ->
         "spark.driver.blockManager.port": str(labels.BLOCK_MANAGER_PORT),
         "spark.blockManager.port": str(labels.BLOCK_MANAGER_PORT),
         "spark.kubernetes.namespace": meta["namespace"],
-        "spark.kubernetes.driver.pod.name": ids.driver_pod_name(meta["name"], meta["uid"], attempt),
+        "spark.kubernetes.driver.pod.name": pod_name,
         "spark.kubernetes.container.image": "decided-by-ember",  # Spark insists on one; the broker does not read it
         "spark.kubernetes.executor.disableConfigMap": "true",
         # Asking is cheap (the broker queues what does not fit): ask for all at once, and soon again.

@@ -3,7 +3,7 @@
 Says nothing about capacity: whether a run may start is decided for the whole application (`ember.plan.quota`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ember.model.application import WorkerType
@@ -38,7 +38,7 @@ def judge(run: RunView, shard: Shard, *, admitted: bool, held_back: str) -> Verd
     """The state of a live run. `admitted`: it has or gets its driver now; `held_back`: why it waits in the queue."""
     if run.state is None:  # every run begins like this, whatever follows
         return Verdict(JobRunState.SUBMITTED, "Submitted", "")
-    return (
+    seen = (
         _hopeless(run, shard)
         or _over(run)
         or _out_of_time(run, shard)
@@ -46,6 +46,8 @@ def judge(run: RunView, shard: Shard, *, admitted: bool, held_back: str) -> Verd
         or _waiting(run, admitted, held_back)
         or _going(run)
     )
+    # What is seen may be older than what was written, or a driver may be replaced: a state never goes back.
+    return seen if allowed(run.state, seen.state) else replace(seen, state=run.state)
 
 
 def _hopeless(run: RunView, shard: Shard) -> Verdict | None:
@@ -72,7 +74,8 @@ def _over(run: RunView) -> Verdict | None:
     """The driver ended, or is gone although it had started."""
     driver = run.driver
     if driver is None:
-        if run.state in _STARTED or run.state is JobRunState.CANCELLING:
+        replaceable = run.unused and run.state is not JobRunState.RUNNING
+        if (run.state in _STARTED and not replaceable) or run.state is JobRunState.CANCELLING:
             return _failed("DriverLost", "the driver's pod is gone: it was deleted, or its node was lost")
         return None
     if not driver.ended:
@@ -126,14 +129,7 @@ def _waiting(run: RunView, admitted: bool, held_back: str) -> Verdict | None:
 
 
 def _going(run: RunView) -> Verdict:
-    """How far the driver is. What is seen of it may be older than what was written: a state never goes back."""
-    seen = _progress(run)
-    if run.state is not None and not allowed(run.state, seen.state):
-        return Verdict(run.state, seen.reason, run.status.state_details)
-    return seen
-
-
-def _progress(run: RunView) -> Verdict:
+    """How far the driver is."""
     driver = run.driver
     if driver is None or not driver.scheduled:
         message = run.problem.message if run.problem is not None else "the driver's pod is being created"

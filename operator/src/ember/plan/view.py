@@ -42,6 +42,7 @@ class RunView:
     driver: Worker | None = None
     driver_object: Object | None = None
     executors: tuple[Worker, ...] = ()
+    unused: tuple[Worker, ...] = ()  # claimed drivers that ended before the job began: they spent no attempt
     waiting: tuple[ExecutorRequest, ...] = ()
     problem: Problem | None = None
 
@@ -57,8 +58,9 @@ class RunView:
 
     @property
     def workers(self) -> tuple[Worker, ...]:
-        """The driver, if there is one, and the executors."""
-        return (self.driver, *self.executors) if self.driver is not None else self.executors
+        """The driver, if there is one, the executors, and those that were never used."""
+        rest = (*self.executors, *self.unused)
+        return (self.driver, *rest) if self.driver is not None else rest
 
 
 @dataclass(frozen=True)

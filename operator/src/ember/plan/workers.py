@@ -9,6 +9,7 @@ from ember.model import labels
 from ember.model.capacity import Capacity
 from ember.plan.facts import UploadReport, WorkerReport
 
+BEGAN = "submit"  # the mark that a launcher sets when it hands the job to Spark
 # Waiting reasons of a container that will not mend themselves; the kubelet goes on trying, we do not wait for ever.
 STUCK_REASONS = frozenset(
     {
@@ -50,6 +51,7 @@ class Worker:
     logs_error: str
     pool: str = ""  # the template that a pre-initialized worker was made from; empty for a cold one
     ready: bool = False  # a pre-initialized worker that is warm
+    unused: bool = False  # a claimed pre-initialized worker that is known to have ended before its job began
     heap_mib: int = 0
     zone: str = ""
     first_task_at: float | None = None  # a driver's, as its log says
@@ -101,6 +103,7 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         logs_error=upload.error if upload is not None else "",
         pool=names.get(labels.POOL, ""),
         ready=labels.POOL in names and (report is not None or _ready(status)),
+        unused=ended and labels.POOL in names and _never_began(report, terminated),
         heap_mib=int(notes.get(labels.HEAP, "0")),
         zone=names.get(labels.ZONE, ""),
         first_task_at=upload.first_task_at if upload is not None else None,
@@ -118,6 +121,17 @@ def _started(report: WorkerReport | None, container: dict[str, Any], *, warm: bo
     if report is not None and report.event != "ready":
         return True
     return not warm and "running" in container
+
+
+def _never_began(report: WorkerReport | None, terminated: dict[str, Any] | None) -> bool:
+    """Whether a launcher's own words rule out that the job began; without any word, it may have."""
+    if report is not None:
+        return report.event != "started" and BEGAN not in report.marks
+    try:
+        said = json.loads((terminated or {}).get("message") or "{}")
+    except ValueError:
+        return False
+    return isinstance(said, dict) and said.get("began") is False
 
 
 def _ready(status: dict[str, Any]) -> bool:
