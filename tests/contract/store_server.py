@@ -101,7 +101,7 @@ def _weed(program: Path, data: Path, port: int) -> tuple[list[str], dict[str, st
         "dir": data, "ip": "127.0.0.1", "ip.bind": "127.0.0.1",
         "master.port": free_port(), "volume.port": free_port(), "filer.port": free_port(), "s3.port": port,
         "s3.config": config, "s3.autoCreateBucket": "false", "s3.iam": "false",
-        "s3.port.iceberg": 0, "s3.port.lance": 0, "volume.max": 50, "master.volumeSizeLimitMB": 64,
+        "s3.port.iceberg": 0, "s3.port.lance": 0, "volume.max": 2000, "master.volumeSizeLimitMB": 64,
     }  # fmt: skip
     flags = [f"-{name}={value}" for name, value in options.items()]
     return [str(program), "server", "-filer", "-s3", *flags], {}
