@@ -1,10 +1,12 @@
 """What the broker answers a driver's launcher: how to run Spark for one attempt."""
 
+from dataclasses import replace
 from typing import Any
 
 from ember.model import labels
 from ember.model.jobrun import JobRunSpec
 from ember.model.settings import Settings
+from ember.model.submit import SubmitParameters
 from ember.plan import ids, logs
 from ember.plan.spark import RunPlan
 
@@ -23,11 +25,23 @@ def driver_assignment(
     properties = {**plan.properties, **_owned(run, settings, pod_name, prefix)}
     properties.setdefault("spark.app.name", spec.name or run["metadata"]["name"])
     options = properties.pop("spark.driver.extraJavaOptions", "")
-    arguments = [*plan.parameters.submit_arguments(), submit.entry_point, *(submit.entry_point_arguments or ())]
+    parameters = _with_own_jar(plan.parameters, submit.entry_point, properties.get("spark.jars", ""))
+    arguments = [*parameters.submit_arguments(), submit.entry_point, *(submit.entry_point_arguments or ())]
     return {
         "jvmOptions": options.split(),
         "driver": {"properties": properties, "submitArguments": arguments},
     }
+
+
+def _with_own_jar(parameters: SubmitParameters, entry_point: str, jars: str) -> SubmitParameters:
+    """Give a job's own jar to its executors too.
+
+    spark-submit would do that, but not inside a driver's pod: there it takes it that the client outside has done it.
+    """
+    if entry_point.endswith((".py", ".R", ".r")):
+        return parameters
+    others = parameters.jars or tuple(jar.strip() for jar in jars.split(",") if jar.strip())
+    return replace(parameters, jars=(*others, entry_point))
 
 
 def _owned(run: Object, settings: Settings, pod_name: str, prefix: str | None) -> dict[str, str]:
