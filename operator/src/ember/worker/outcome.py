@@ -38,7 +38,7 @@ def memory_hint(out_of_memory: Path) -> str:
         return "java.lang.OutOfMemoryError"
     for path in _CGROUP_FILES:
         if _kills(path):
-            return "a process was killed at the container's memory limit"
+            return "OOMKilled: a process was killed at the container's memory limit"
     return ""
 
 
