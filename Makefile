@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 LOCAL := $(PY) -m local
 
-.PHONY: help setup up down status images reload install demo test unit contract apiserver e2e lint generate bench bench-start kubeconfig store-env clean
+.PHONY: help setup up down purge status images reload install demo test unit contract apiserver e2e lint generate bench bench-start kubeconfig store-env
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ up: setup ## a Kubernetes cluster on this machine
 
 down: setup ## remove that cluster, leaving nothing behind
 	@$(LOCAL) down
+
+purge: setup ## remove the cluster and the images it keeps between starts
+	@$(LOCAL) down --purge
 
 status: setup ## what of the cluster runs
 	@$(LOCAL) status
@@ -61,14 +64,22 @@ contract: setup ## tests against real Spark and a real S3 server, without a clus
 cluster-tests: install ## tests on the cluster: the API server's and end to end
 	@$(PY) -m pytest tests/apiserver tests/e2e -q
 
+apiserver: install ## the API server's tests only
+	@$(PY) -m pytest tests/apiserver -q
+
+e2e: install ## the end-to-end tests only
+	@$(PY) -m pytest tests/e2e -q
+
 lint: setup ## ruff, mypy --strict, import-linter, generated files up to date
 	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy operator/src local tests charts
 	@.venv/bin/lint-imports
+	@$(PY) -m ember.model.crd --check
+	@$(PY) charts/generate.py --check
 
 generate: setup ## make the CRDs and the reference documentation from the models again
 	@$(PY) -m ember.model.crd
-	@$(PY) -m ember.telemetry.reference
+	@$(PY) -m ember.telemetry.reference > docs/reference/metrics.md
 	@$(PY) charts/generate.py
 
 bench: bench-start ## all benchmarks

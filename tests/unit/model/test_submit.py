@@ -45,8 +45,6 @@ def test_emr_users_parameters() -> None:
         ("--executor-cores", "spark.executor.cores"),
         ("--num-executors", "spark.executor.instances"),
         ("--driver-java-options", "spark.driver.extraJavaOptions"),
-        ("--driver-class-path", "spark.driver.extraClassPath"),
-        ("--driver-library-path", "spark.driver.extraLibraryPath"),
     ],
 )
 def test_short_options_win_over_conf_as_in_spark_submit(option: str, key: str) -> None:
@@ -232,7 +230,6 @@ def test_properties_a_run_may_not_set(key: str) -> None:
         "spark.executor.memory",
         "spark.sql.shuffle.partitions",
         "spark.dynamicAllocation.maxExecutors",
-        "spark.driver.extraClassPath",
         "spark.driver.extraJavaOptions",
         "spark.hadoop.fs.s3a.connection.maximum",
         "spark.hadoop.fs.s3a.committer.name",

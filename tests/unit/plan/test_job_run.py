@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ember.kube.index import Kind
 from ember.model.states import JobRunState, allowed
 from ember.plan.actions import Announce, CreateDriver, DeleteWorker, SetRunStatus, StopWorker
 from tests.support.shards import World
@@ -133,8 +134,12 @@ def test_workers_of_a_run_that_is_over_are_told_to_stop_and_deleted_once_their_l
     world.executor(number=1, running=True).waits_for("run-1", 2).report("-driver", "ended", 0)
     assert [a.key[1][-6:] for a in world.actions(StopWorker)] == ["exec-1"]
     assert world.actions(DeleteWorker) == []
-    world.uploaded("-driver").report("exec-1", "ended", 0).uploaded("exec-1")
-    assert len(world.actions(DeleteWorker)) == 2
+    world.uploaded("-driver")
+    assert world.actions(DeleteWorker) == []  # its executors would go with it, before their logs are up
+    world.report("exec-1", "ended", 0).uploaded("exec-1")
+    assert [a.key[1][-6:] for a in world.actions(DeleteWorker)] == ["exec-1"]
+    world.index.remove(Kind.POD, world.actions(DeleteWorker)[0].key)
+    assert [a.key[1][-6:] for a in world.actions(DeleteWorker)] == ["driver"]
 
 
 def test_logs_that_cannot_be_uploaded_hold_a_pod_only_so_long() -> None:

@@ -11,13 +11,13 @@ from ember.plan.actions import (
     CreateExecutor,
     CreateWarm,
     DeleteWorker,
+    ResizeWorker,
     SetApplicationStatus,
     SetRunStatus,
 )
 from ember.plan.pool import back_off
 from ember.plan.warm import heap_of, why_cold
 from tests.support.shards import World
-
 
 BIG = " ".join(f"--conf spark.{role}.{what}" for role in ("executor", "driver") for what in ("cores=2", "memory=3g"))
 
@@ -145,6 +145,34 @@ def test_a_stopped_application_lets_its_pool_go() -> None:
 
 def test_failed_warm_ups_are_repeated_later_and_later() -> None:
     assert [back_off(n) for n in (0, 1, 2, 3, 20)] == [0.0, 5.0, 10.0, 20.0, 300.0]
+
+
+def test_a_failed_warm_up_goes_and_its_successor_comes_after_a_pause() -> None:
+    seen = world(drivers=1, executors=0).warm("driver", exit_code=1, ready=False)
+    assert [a.key[1] for a in seen.actions(DeleteWorker)] == ["warm-driver-1"]
+    assert seen.actions(CreateWarm) == []
+    assert len(seen.later(6).actions(CreateWarm)) == 1
+
+
+def test_a_warm_up_that_never_ends_is_given_up() -> None:
+    seen = world(drivers=1, executors=0).warm("driver", ready=False)
+    assert seen.actions(DeleteWorker) == []
+    assert len(seen.later(301).actions(DeleteWorker)) == 1
+
+
+def test_a_run_waits_for_a_driver_that_is_nearly_ready_but_not_for_one_that_is_overdue() -> None:
+    seen = world(drivers=1, executors=0, maximum=None).warm("driver", ready=False).later(25).job_run()
+    assert seen.actions(CreateDriver) == []
+    assert "ready in about" in next(a.status["stateDetails"] for a in seen.actions(SetRunStatus))
+    assert len(seen.later(30).actions(CreateDriver)) == 1
+
+
+def test_a_claimed_worker_that_did_not_get_its_cpu_gets_it_later() -> None:
+    claimed = {"spark-role": "driver", "ember-spark.io/job-run-uid": "uid-run-1", "ember-spark.io/attempt": "1"}
+    seen = world(drivers=1, executors=0, maximum=None).warm("driver", 1, labels=claimed)
+    seen._find("warm-driver-1")["metadata"]["annotations"]["ember-spark.io/job-run-name"] = "run-1"
+    seen.job_run(state="RUNNING").report("warm-driver-1", "started")
+    assert [a.key[1] for a in seen.actions(ResizeWorker)] == ["warm-driver-1"]
 
 
 @pytest.mark.parametrize(

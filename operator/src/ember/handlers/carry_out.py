@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from ember.handlers.gather import Gatherer
@@ -29,10 +29,16 @@ class Hands:
 
     async def carry_out(self, plan: actions.Plan) -> None:
         """Do all actions. Raises Failed, after all were tried, when it is worth to plan again."""
-        results = await asyncio.gather(*(self._do(action) for action in plan.actions), return_exceptions=True)
+        deletions = [action for action in plan.actions if isinstance(action, actions.DeleteWorker)]
+        # What a pod showed is written before the pod goes: nobody could read it off again.
+        await self._do_all([action for action in plan.actions if not isinstance(action, actions.DeleteWorker)])
+        await self._do_all(deletions)
+
+    async def _do_all(self, wanted: Sequence[actions.Action]) -> None:
+        results = await asyncio.gather(*(self._do(action) for action in wanted), return_exceptions=True)
         errors = [result for result in results if isinstance(result, BaseException)]
         for error in errors:
-            if not isinstance(error, ApiError | StoreUnavailable):
+            if not isinstance(error, ApiError | StoreUnavailable | Failed):
                 raise error
         if errors:
             raise Failed("; ".join(str(error) for error in errors[:3]))
@@ -49,6 +55,8 @@ class Hands:
                 return self._create_executor(action)
             case actions.Claim():
                 return self._claim(action)
+            case actions.ResizeWorker(key, resources):
+                return _unless_gone(self._applier.resize_pod(*key, resources))
             case actions.CreateWarm(pod):
                 return self._applier.create_pod(pod)
             case actions.DropRequest(request):

@@ -14,6 +14,7 @@ from ember.model.jobrun import JobRunSpec, JobRunStatus
 from ember.model.settings import Settings
 from ember.model.states import JobRunState, is_terminal
 from ember.plan.pods import PodBuilder
+from ember.plan.pool import WarmUps
 from ember.plan.spark import RunPlan, plan_run
 from ember.plan.view import ApplicationView, Problem, RunView, Shard
 from ember.plan.workers import Worker, epoch, worker_of
@@ -36,6 +37,7 @@ class Gatherer:
         self.index, self.settings, self.pods = index, settings, pods
         self.problems: dict[str, Problem] = {}
         self._parsed: dict[str, _Parsed] = {}
+        self._warm_ups: dict[Key, WarmUps] = {}
 
     def shard(self, key: Key, now: float | None = None) -> Shard:
         """Everything known of an application and those of its runs that are not over and cleaned up."""
@@ -54,8 +56,10 @@ class Gatherer:
         pool = tuple(self.worker(pod) for pod in by_run.pop("", []))
         strays = tuple(self.worker(pod) for group in by_run.values() for pod in group)
         moment = time.time() if now is None else now
-        runs.sort(key=lambda run: (run.created_at, run.key))
-        return Shard(moment, self.settings, self.pods, application, tuple(runs), strays, pool)
+        warm_ups = self._warm_ups.setdefault(key, WarmUps())
+        warm_ups.look(pool, moment)
+        failed = (warm_ups.failures, warm_ups.failed_at)
+        return Shard(moment, self.settings, self.pods, application, tuple(runs), strays, pool, *failed)
 
     def run(self, key: Key) -> tuple[RunView, ApplicationView] | None:
         """One run with its application, whatever its state; None when either is missing."""

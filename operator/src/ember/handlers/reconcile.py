@@ -2,11 +2,14 @@
 
 import logging
 import time
+from datetime import datetime
+from typing import Any
 
 from ember.handlers.carry_out import Failed, Hands
 from ember.handlers.gather import Gatherer
 from ember.handlers.queue import KeyedQueue
 from ember.kube.index import Change, Index, Key, Kind, application_of_pod, application_of_run
+from ember.model.states import JobRunState
 from ember.plan.actions import Plan, SetRunStatus
 from ember.plan.application import plan_shard
 from ember.telemetry.metrics import OperatorMetrics
@@ -51,10 +54,20 @@ class Reconciler:
                 continue
             application = run["spec"]["applicationRef"]["name"]
             self._metrics.transitions.labels(new, action.key[0], application).inc()
+            self._record_start(action.status, new, application, action.key[0])
             ids = {"jobRunId": action.status.get("jobRunId"), "applicationId": action.status.get("applicationId")}
             names = {"namespace": action.key[0], "application": application, "jobRun": action.key[1]}
             details = action.status.get("stateDetails", "")
             log.info("job run is %s", new, extra={**names, **ids, "state": new, "was": old, "details": details})
+
+    def _record_start(self, status: dict[str, Any], state: str, application: str, namespace: str) -> None:
+        """How long a run took from its creation to its driver, by path."""
+        if state != JobRunState.RUNNING:
+            return
+        self._metrics.attempts.labels(namespace, application).inc()
+        begun, created = datetime.fromisoformat(status["startedAt"]), datetime.fromisoformat(status["createdAt"])
+        path = str((status.get("startup") or {}).get("driver", "COLD")).lower()
+        self._metrics.job_run_start_seconds.labels(path).observe(max(0.0, (begun - created).total_seconds()))
 
     def _on_change(self, change: Change) -> None:
         key = self._shard_of(change)

@@ -4,8 +4,10 @@ import asyncio
 from collections import Counter
 
 from ember.handlers.queue import KeyedQueue
-from ember.kube.index import Index, Kind, Object, application_of_run, key_of
+from ember.kube.index import Index, Key, Kind, Object, application_of_run, key_of
+from ember.model import labels
 from ember.model.states import ApplicationState, JobRunState
+from ember.plan.workers import worker_of
 from ember.telemetry.metrics import OperatorMetrics
 
 _INTERVAL = 5.0
@@ -52,8 +54,21 @@ def _application(index: Index, obj: Object, runs: Counter[tuple[str, str, str]],
         value = (capacity.get(part) or {}).get(field)
         if value is not None:
             gauge.labels(*key).set(value * unit)
+    _pool(index, key, metrics)
     waiting = sum(len(index.waiting_of_run(key_of(run))) for run in index.runs_of_application(key))
     executors = [p for p in index.pods_of_application(key) if p["metadata"]["labels"].get("spark-role") == "executor"]
     running = sum(1 for pod in executors if (pod.get("status") or {}).get("phase") == "Running")
     metrics.executors_running.labels(*key).set(running)
     metrics.executors_wanted.labels(*key).set(len(executors) + waiting)
+
+
+def _pool(index: Index, key: Key, metrics: OperatorMetrics) -> None:
+    """Pre-initialized workers of an application by what they do."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for pod in index.pods_of_application(key):
+        worker = worker_of(pod, index.reports.get(pod["metadata"].get("uid", "")), None)
+        if worker.pool and not worker.ended:
+            counts[(worker.role, "claimed" if worker.run_uid else "idle" if worker.ready else "warming")] += 1
+    for role in (labels.DRIVER, labels.EXECUTOR_ROLE):
+        for state in ("warming", "idle", "claimed"):
+            metrics.workers_warm.labels(*key, role, state).set(counts[(role, state)])

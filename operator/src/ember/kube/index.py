@@ -7,7 +7,7 @@ writes are fed into it, and an object older than the one held is ignored.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -172,6 +172,9 @@ class Index:
 
     def uploaded(self, pod: Object, report: UploadReport) -> None:
         """Take in what a log agent said of a pod's logs."""
+        held = self.uploads.get(pod["metadata"]["uid"])
+        if held is not None and report.first_task_at is None:  # said once: a later word leaves it as it was
+            report = replace(report, first_task_at=held.first_task_at)
         self.uploads[pod["metadata"]["uid"]] = report
         self._changed(Change(Kind.POD, key_of(pod), pod))
 

@@ -131,7 +131,7 @@ class InteractiveConfiguration(EmberModel):
 
 
 class SchedulerConfiguration(EmberModel):
-    """Queueing of runs. Without it the number of concurrent runs is not bounded, and runs wait without a limit."""
+    """Queueing of runs. These defaults hold without it, too."""
 
     queue_timeout_minutes: Annotated[int, Field(ge=15, le=720)] = 360
     """A run fails after waiting this long."""

@@ -1,4 +1,4 @@
-"""What a plan may ask for. Data only; `ember.handlers.apply` carries it out."""
+"""What a plan may ask for. Data only; `ember.handlers.carry_out` does it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +59,14 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class ResizeWorker:
+    """Give a claimed worker's container its resources, in place."""
+
+    key: Key
+    resources: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class CreateWarm:
     """Create a pre-initialized worker."""
 
@@ -106,6 +114,7 @@ Action = (
     | CreateDriver
     | CreateExecutor
     | Claim
+    | ResizeWorker
     | CreateWarm
     | DropRequest
     | StopWorker

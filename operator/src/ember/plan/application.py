@@ -2,12 +2,22 @@
 
 from datetime import UTC, datetime
 
+from ember.model import labels
 from ember.model.application import EMRApplicationStatus, RunCounts
 from ember.model.capacity import Capacity, CapacityUsage
 from ember.model.conditions import set_condition
 from ember.model.states import ApplicationState, JobRunState, is_terminal
 from ember.plan import ids, jobrun, logs, pool
-from ember.plan.actions import Action, Announce, Claim, CreateDriver, CreateExecutor, Plan, SetApplicationStatus
+from ember.plan.actions import (
+    Action,
+    Announce,
+    Claim,
+    CreateDriver,
+    CreateExecutor,
+    Plan,
+    ResizeWorker,
+    SetApplicationStatus,
+)
 from ember.plan.pods import driver_identity, driver_owner, executor_identity, executor_owner
 from ember.plan.pool import RESERVED, PoolState
 from ember.plan.quota import Admission, Claimant, Decision, Grant, decide
@@ -18,6 +28,7 @@ from ember.plan.workers import Worker
 
 DEFAULT_CONCURRENT_RUNS = 15  # EMR Serverless, schedulerConfiguration
 WORTH_WAITING = 8.0  # seconds: a cold start takes longer than to wait so long for a pre-initialized worker
+OVERDUE = 10.0  # seconds: a warm-up that takes so much longer than usual is not waited for
 _TICK = 5.0  # seconds: how often time limits are looked at while something runs or waits
 
 
@@ -26,7 +37,7 @@ def plan_shard(shard: Shard) -> Plan:
     stock = pool.state_of(shard)
     state, details = _state(shard, stock)
     decides = state in (ApplicationState.STARTING, ApplicationState.STARTED)
-    decision = _decide(shard, stock) if decides else Decision(used=used(shard))
+    decision = _decide(shard) if decides else Decision(used=used(shard))
     admitted = {admission.key: admission for admission in decision.admitted}
     actions: list[Action] = []
     for run in shard.runs:
@@ -34,6 +45,7 @@ def plan_shard(shard: Shard) -> Plan:
     for stray in shard.strays:
         actions += jobrun.end_worker(stray, shard, stop=True, keeps_logs=False)
     actions += _executors(shard, decision.granted)
+    actions += _give_cpu(shard)
     actions += pool.keep(shard, state, decision)
     if shard.application is not None:
         actions += _show(shard, shard.application, state, details, decision, stock)
@@ -89,6 +101,16 @@ def _resources(shard: Shard, worker: Worker) -> dict[str, object] | None:
     return None if notes.get(RESERVED) == "reserved" else shard.pods.claimed(worker)
 
 
+def _give_cpu(shard: Shard) -> list[Action]:
+    """Claimed workers that still have an idle one's CPU: the resize beside their claim did not succeed."""
+    held = [w for run in shard.runs if run.live for w in run.workers if w.pool and w.starved and not w.ended]
+    return [
+        ResizeWorker((w.namespace, w.name), resources)
+        for w in held
+        if shard.application is not None and (resources := _resources(shard, w)) is not None
+    ]
+
+
 def _executors(shard: Shard, granted: tuple[Grant, ...]) -> list[Action]:
     runs = {run.key: run for run in shard.runs}
     actions: list[Action] = []
@@ -108,38 +130,47 @@ def _executors(shard: Shard, granted: tuple[Grant, ...]) -> list[Action]:
     return actions
 
 
-def _decide(shard: Shard, stock: PoolState) -> Decision:
+def _decide(shard: Shard) -> Decision:
     application = shard.application
     assert application is not None
     assert application.spec is not None
     scheduler = application.spec.scheduler_configuration
     limit = scheduler.max_concurrent_runs if scheduler is not None else DEFAULT_CONCURRENT_RUNS
-    soon = stock.warming > 0 and stock.seconds_left <= WORTH_WAITING
-    patience = f"a pre-initialized worker is ready in about {stock.seconds_left:.0f} s" if soon else ""
-    claimants = [claimant for run in shard.runs if (claimant := _claimant(run, patience)) is not None]
     known = {shape.template for shape in pool.wanted_shapes(shard)}
+    warming = [
+        w for w in shard.pool if w.role == labels.DRIVER and w.pool in known and not (w.ready or w.ended or w.stop)
+    ]
+    claimants = [claimant for run in shard.runs if (claimant := _claimant(run, shard.now, warming)) is not None]
     idle = [worker for worker in shard.pool if worker.idle and worker.pool in known]
     return decide(maximum_of(application.spec), used(shard), claimants, limit, idle)
 
 
-def _claimant(run: RunView, patience: str) -> Claimant | None:
+def _patience(need: Need, warming: list[Worker], now: float) -> str:
+    """Why to wait for a driver that is still warming up: it is nearly ready. Nobody waits for one that is overdue."""
+    left = [pool.WARM_UP_SECONDS - (now - worker.created_at) for worker in warming if need.met_by(worker)]
+    soon = [seconds for seconds in left if -OVERDUE <= seconds <= WORTH_WAITING]
+    return f"a pre-initialized driver is ready in about {max(1.0, min(soon)):.0f} s" if soon else ""
+
+
+def _claimant(run: RunView, now: float, warming: list[Worker]) -> Claimant | None:
     """The run as the quota sees it; None when it wants nothing (any more)."""
     if not run.live or run.plan is None or run.invalid or run.state is JobRunState.CANCELLING:
         return None
     driver = run.driver
     if driver is not None and (driver.ended or driver.deleting):
         return None
+    need = Need(run.plan.driver, run.plan.driver_heap_mib, run.plan.driver_cold)
     holding = [e for e in run.executors if e.holds_capacity]
     return Claimant(
         key=run.key,
-        driver=Need(run.plan.driver, run.plan.driver_heap_mib, run.plan.driver_cold),
+        driver=need,
         executor=Need(run.plan.executor, run.plan.executor_heap_mib, run.plan.executor_cold),
         created_at=run.created_at,
         admitted=driver is not None or run.state is JobRunState.PENDING,
         executors=len(holding),
         waiting=run.waiting if driver is not None else (),
         zone=driver.zone if driver is not None else "",
-        patience="" if run.plan.driver_cold else patience,
+        patience=_patience(need, warming, now),
     )
 
 

@@ -316,7 +316,10 @@ def clean_up(run: RunView, shard: Shard, *, over: bool) -> list[Action]:
     stop = over or (run.state is JobRunState.CANCELLING)
     keeps_logs = bool(log_prefixes(run, shard))
     for worker in run.workers:
-        actions += end_worker(worker, shard, stop=stop, keeps_logs=keeps_logs)
+        steps = end_worker(worker, shard, stop=stop, keeps_logs=keeps_logs)
+        if worker is run.driver and run.executors:  # they are its children: with it they would go before their logs
+            steps = [step for step in steps if not isinstance(step, DeleteWorker)]
+        actions += steps
     return actions
 
 

@@ -17,7 +17,6 @@ from ember.plan.warm import Shape
 from ember.plan.workers import Worker
 
 Object = dict[str, Any]
-IDLE_CPU = "10m"  # what an idle pre-initialized worker asks for
 _SPARK_USER = 185  # of the Spark images
 _CREDENTIALS = f"http://127.0.0.1:{labels.CREDENTIALS_PORT}/credentials"
 
@@ -67,7 +66,7 @@ class PodBuilder:
         kind = labels.DRIVER_CONTAINER if shape.role == labels.DRIVER else labels.EXECUTOR_CONTAINER
         container = self._container(kind, image, shape.capacity, environment)
         if not reserved:  # warming and waiting must not slow down who works: its CPU comes with the claim
-            container["resources"]["requests"]["cpu"] = IDLE_CPU
+            container["resources"]["requests"]["cpu"] = labels.IDLE_CPU
         container["resizePolicy"] = [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]
         ready = {"httpGet": {"path": "/ready", "port": labels.READY_PORT}, "periodSeconds": 5, "timeoutSeconds": 3}
         container["readinessProbe"] = ready

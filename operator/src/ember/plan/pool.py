@@ -3,6 +3,7 @@
 A pool is refilled as soon as a worker is claimed, lost or outdated; after failed warm-ups only later and later.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ember.model import labels
@@ -18,8 +19,36 @@ from ember.plan.workers import Worker
 
 RESERVED = f"{labels.GROUP}/warm-capacity"  # annotation on the application; "reserved": idle workers keep their CPU
 WARM_UP_SECONDS = 30.0  # how long a warm-up takes, until this application's own have shown it
+WARM_UP_TIMEOUT = 300.0  # image pulls and a cluster that grows included
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 5.0, 300.0
 _KEEPS_POOL = (ApplicationState.STARTING, ApplicationState.STARTED)
+
+
+class WarmUps:
+    """Counts warm-ups that failed, in a row: each pod once. In memory: after a restart the back-off begins anew."""
+
+    def __init__(self) -> None:
+        self.failures, self.failed_at = 0, 0.0
+        self._counted: set[str] = set()
+
+    def look(self, workers: Sequence[Worker], now: float) -> None:
+        """Take in what became of the pool's workers."""
+        for worker in workers:
+            if worker.uid in self._counted or not worker.uid:
+                continue
+            if worker.ready and not worker.ended:
+                self.failures = 0
+            elif not worker.ready and (worker.ended or overdue(worker, now)):
+                self.failures, self.failed_at = self.failures + 1, now
+            else:
+                continue
+            self._counted.add(worker.uid)
+        self._counted &= {worker.uid for worker in workers}
+
+
+def overdue(worker: Worker, now: float) -> bool:
+    """Whether a warm-up has taken so long that it will not end well."""
+    return not worker.ready and now - worker.created_at > WARM_UP_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -68,8 +97,10 @@ def keep(shard: Shard, state: ApplicationState, decision: Decision) -> list[Acti
     gone = {worker.name for worker in decision.released}
     chosen = [a.worker for a in decision.admitted] + [g.worker for g in decision.granted]
     claimed = {worker.name for worker in chosen if worker is not None}
-    actions += [_delete(w) for w in shard.pool if w.ended and not w.deleting]
-    free = [w for w in shard.pool if not (w.ended or w.deleting or w.stop or w.name in gone or w.name in claimed)]
+    failed = {w.name for w in shard.pool if w.ended or overdue(w, shard.now)}
+    actions += [_delete(w) for w in shard.pool if w.name in failed and not w.deleting]
+    gone |= failed
+    free = [w for w in shard.pool if not (w.deleting or w.stop or w.name in gone or w.name in claimed)]
     wanted = wanted_shapes(shard) if state in _KEEPS_POOL else ()
     known = {shape.template for shape in wanted}
     room = _Room(shard, decision)

@@ -203,7 +203,8 @@ class _Round:
 
     def _why(self, run: Claimant) -> str:
         need, most = describe(run.driver.capacity + run.executor.capacity), describe(self.maximum)
-        return f"driver and one executor need {need}; {describe(self.used)} of {most} are in use"
+        held = describe(self.used + self.promised())
+        return f"driver and one executor need {need}; {held} of {most} are in use or promised"
 
 
 _NOTHING = Capacity.zero()

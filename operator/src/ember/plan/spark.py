@@ -74,10 +74,13 @@ def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Setting
     parameters = parse_submit_parameters(submit.spark_submit_parameters)
     overrides = run.configuration_overrides
     own = properties_of(overrides.application_configuration if overrides is not None else None)
-    properties = {**EMR_DEFAULTS, **settings.spark_defaults}
+    properties = dict(settings.spark_defaults)
     properties |= _allowed("runtimeConfiguration", properties_of(application.runtime_configuration))
     properties |= _allowed("applicationConfiguration", own)
     properties |= parameters.conf
+    if "spark.executor.instances" in properties:  # who says how many means it, with dynamic allocation to begin with
+        properties.setdefault("spark.dynamicAllocation.initialExecutors", properties["spark.executor.instances"])
+    properties = {**EMR_DEFAULTS, **properties}
     driver, driver_heap = _size(properties, "driver")
     executor, executor_heap = _size(properties, "executor")
     maximum = maximum_of(application)
@@ -128,17 +131,33 @@ def _size(properties: dict[str, str], role: str) -> tuple[Capacity, int]:
     cores = _cores(f"{prefix}.cores", properties[f"{prefix}.cores"])
     heap = parse_spark_memory(properties[f"{prefix}.memory"], f"{prefix}.memory")
     overhead = properties.get(f"{prefix}.memoryOverhead")
-    python = properties.get("spark.executor.pyspark.memory") if role == "executor" else None
+    python_memory = properties.get("spark.executor.pyspark.memory") if role == "executor" else None
+    python = parse_spark_memory(python_memory, "spark.executor.pyspark.memory") if python_memory else 0
     disk = properties[f"spark.emr-serverless.{role}.disk"]
     size = worker_size(
         cores,
         heap,
         overhead_mib=parse_spark_memory(overhead, f"{prefix}.memoryOverhead") if overhead else None,
-        overhead_factor=float(properties.get(f"{prefix}.memoryOverheadFactor", "0.1")),
-        extra_mib=parse_spark_memory(python, "spark.executor.pyspark.memory") if python else 0,
+        overhead_factor=_factor(f"{prefix}.memoryOverheadFactor", properties),
+        extra_mib=_off_heap(properties) + python,
         disk_gib=parse_gigabytes(disk, f"spark.emr-serverless.{role}.disk"),
     )
     return size, heap
+
+
+def _factor(name: str, properties: Mapping[str, str]) -> float:
+    text = properties.get(name, "0.1")
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name}: {text[:40]!r} is not a number") from None
+
+
+def _off_heap(properties: Mapping[str, str]) -> int:
+    name = "spark.memory.offHeap.size"
+    if properties.get("spark.memory.offHeap.enabled", "false").lower() != "true" or name not in properties:
+        return 0
+    return parse_spark_memory(properties[name], name, default_unit="b")
 
 
 def _cores(name: str, text: str) -> int:
@@ -180,7 +199,7 @@ def _executor_bounds(
     initial = min(max(_executors(properties.get(allocation + "initialExecutors", "3")), lower), upper)
     bounds = {"maxExecutors": upper, "minExecutors": lower, "initialExecutors": initial}
     # With dynamic allocation Spark reads executor.instances as one more lower bound of the initial number.
-    instances = {"spark.executor.instances": "0"} if "spark.executor.instances" in properties else {}
+    instances = {"spark.executor.instances": str(initial)} if "spark.executor.instances" in properties else {}
     return {**{allocation + name: str(value) for name, value in bounds.items()}, **instances}
 
 

@@ -52,6 +52,7 @@ class Worker:
     pool: str = ""  # the template that a pre-initialized worker was made from; empty for a cold one
     ready: bool = False  # a pre-initialized worker that is warm
     unused: bool = False  # a claimed pre-initialized worker that is known to have ended before its job began
+    starved: bool = False  # its container asks for no more CPU than an idle pre-initialized worker
     heap_mib: int = 0
     zone: str = ""
     first_task_at: float | None = None  # a driver's, as its log says
@@ -104,6 +105,7 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         pool=names.get(labels.POOL, ""),
         ready=labels.POOL in names and (report is not None or _ready(status)),
         unused=ended and labels.POOL in names and _never_began(report, terminated),
+        starved=_cpu_request(pod) == labels.IDLE_CPU,
         heap_mib=int(notes.get(labels.HEAP, "0")),
         zone=names.get(labels.ZONE, ""),
         first_task_at=upload.first_task_at if upload is not None else None,
@@ -132,6 +134,11 @@ def _never_began(report: WorkerReport | None, terminated: dict[str, Any] | None)
     except ValueError:
         return False
     return isinstance(said, dict) and said.get("began") is False
+
+
+def _cpu_request(pod: dict[str, Any]) -> str:
+    containers = pod.get("spec", {}).get("containers") or [{}]
+    return str(((containers[0].get("resources") or {}).get("requests") or {}).get("cpu", ""))
 
 
 def _ready(status: dict[str, Any]) -> bool:

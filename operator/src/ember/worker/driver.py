@@ -30,7 +30,7 @@ class DriverRun:
         """Start the zygote if there is Python to run; a jar job does not pay for it."""
         if not any(argument.endswith(_PYTHON_SUFFIXES) for argument in self._part.submit_arguments):
             return None
-        own_threads = "spark.kubernetes.driverEnv.OMP_NUM_THREADS" in self._part.properties
+        own_threads = "spark.emr-serverless.driverEnv.OMP_NUM_THREADS" in self._part.properties
         cores = None if own_threads else self._part.properties.get("spark.driver.cores")
         return zygotes.start(self._settings, supervisor, env, self._python, cores)
 
