@@ -55,6 +55,7 @@ class Gatherer:
                 self.forget(run["metadata"]["uid"])
         pool = tuple(self.worker(pod) for pod in by_run.pop("", []))
         strays = tuple(self.worker(pod) for group in by_run.values() for pod in group)
+        runs.sort(key=lambda run: (run.created_at, run.key))
         moment = time.time() if now is None else now
         warm_ups = self._warm_ups.setdefault(key, WarmUps())
         warm_ups.look(pool, moment)
