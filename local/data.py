@@ -17,6 +17,7 @@ from local.paths import cache_dir
 from local.shell import run
 
 BUCKET = "demo"
+PREFIXES = ("input/", "scripts/", "tpch/")
 JOBS = Path(__file__).parents[1] / "examples" / "jobs"
 SCALE = "0.1"
 TABLES = ("customer", "lineitem", "orders")
@@ -46,7 +47,7 @@ class Data:
         return digest.hexdigest()[:16]
 
     def upload(self, client: Any) -> None:
-        """Put what the bucket lacks, or has otherwise."""
+        """Put what the bucket lacks, or has otherwise; take away what it had before."""
         items = [*self._texts(), *self._scripts(), *self._tables()]
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         there = {found["Key"]: found["ETag"].strip('"') for page in pages for found in page.get("Contents", [])}
@@ -58,6 +59,13 @@ class Data:
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(put, items))
+        for key in there.keys() - {item.key for item in items}:
+            if key.startswith(PREFIXES):
+                client.delete_object(Bucket=BUCKET, Key=key)
+        keys = {item.key for item in items}
+        for name in there:
+            if name.startswith("input/") and name not in keys:  # a job reads all that is there
+                client.delete_object(Bucket=BUCKET, Key=name)
 
     def _texts(self) -> Iterable[Item]:
         return [Item(f"input/{name}", text.encode()) for name, text in texts().items()]

@@ -28,8 +28,9 @@ def demo() -> int:
     with console.step("earlier runs of the demo removed"):
         cluster.run("delete", "jobruns", "-n", TENANT, *NAMES, "--ignore-not-found", timeout=90)
     with Watch(cluster, runs_path(TENANT)) as runs, Watch(cluster, pods_path(TENANT)) as pods:
+        began = time.monotonic()
         _submit(cluster)
-        _show_until_ended(runs)
+        _show_until_ended(runs, began)
         executors = _executors(pods)
         ended = dict(runs.current)
     _show_table(cluster)
@@ -52,9 +53,8 @@ def _submit(cluster: Kubectl) -> None:
         cluster.apply(path.read_text())
 
 
-def _show_until_ended(runs: Watch) -> None:
+def _show_until_ended(runs: Watch, began: float) -> None:
     """Print each run's states as they change, until all runs have ended."""
-    began = time.monotonic()
     shown: dict[str, str] = {}
     for event in runs.follow(RUN_SECONDS):
         line = _line(event)
