@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ember.model import labels
-from ember.model.application import EMRApplicationSpec
+from ember.model.application import EMRApplicationSpec, WorkerType
 from ember.model.capacity import Capacity, CapacityLimit, worker_size
 from ember.model.conf_policy import refusals
 from ember.model.configuration import properties_of
@@ -80,7 +80,7 @@ def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Setting
     properties |= parameters.conf
     if "spark.executor.instances" in properties:  # who says how many means it, with dynamic allocation to begin with
         properties.setdefault("spark.dynamicAllocation.initialExecutors", properties["spark.executor.instances"])
-    properties = {**EMR_DEFAULTS, **properties}
+    properties = {**EMR_DEFAULTS, **_warm_defaults(application), **properties}
     driver, driver_heap = _size(properties, "driver")
     executor, executor_heap = _size(properties, "executor")
     maximum = maximum_of(application)
@@ -98,6 +98,18 @@ def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Setting
         driver_environment=_with_prefix(properties, "spark.emr-serverless.driverEnv."),
         executor_environment=_with_prefix(properties, "spark.executorEnv."),
     )
+
+
+def _warm_defaults(application: EMRApplicationSpec) -> dict[str, str]:
+    """Where executors come back within a second, they need not linger: they follow each stage."""
+    pool = (application.initial_capacity or {}).get(WorkerType.EXECUTOR)
+    if pool is None:
+        return {}
+    initial = min(pool.worker_count, int(EMR_DEFAULTS["spark.dynamicAllocation.initialExecutors"]))
+    return {
+        "spark.dynamicAllocation.executorIdleTimeout": "2s",
+        "spark.dynamicAllocation.initialExecutors": str(initial),
+    }
 
 
 def maximum_of(application: EMRApplicationSpec) -> CapacityLimit:

@@ -1,0 +1,96 @@
+"""The Spark properties of a run, and the sizes of its workers."""
+
+from typing import Any
+
+import pytest
+
+from ember.model.application import EMRApplicationSpec
+from ember.model.jobrun import JobRunSpec
+from ember.plan.spark import RunPlan, plan_run
+from tests.support.shards import SMALL, settings
+
+ALLOCATION = "spark.dynamicAllocation."
+
+
+def plan(parameters: str = SMALL, maximum: int | None = 6, run: Any = None, **application: Any) -> RunPlan:
+    ceiling = {"maximumCapacity": {"cpu": str(maximum), "memory": f"{maximum * 4} GB"}} if maximum else {}
+    spec = {"type": "SPARK", "releaseLabel": "spark-4.1.2", **ceiling, **application}
+    submit = {"entryPoint": "s3://b/x.py", **({"sparkSubmitParameters": parameters} if parameters else {})}
+    job = {"applicationRef": {"name": "a"}, "jobDriver": {"sparkSubmit": submit}, **(run or {})}
+    return plan_run(JobRunSpec.model_validate(job), EMRApplicationSpec.model_validate(spec), settings())
+
+
+def test_without_a_word_a_run_gets_emr_serverless_defaults() -> None:
+    made = plan("", maximum=None)
+    assert (made.driver.cpu, made.driver.memory_mib, made.driver.disk_gib) == (4, 16384, 20)
+    assert made.properties["spark.executor.memory"] == "14g"
+    assert made.properties[ALLOCATION + "initialExecutors"] == "3"
+
+
+def test_memory_is_rounded_up_to_a_worker_size_and_the_heap_stays_what_was_asked() -> None:
+    made = plan()
+    assert (made.driver.memory_mib, made.driver_heap_mib) == (3072, 2048)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "initial", "most"),
+    [
+        ("", "3", "5"),
+        ("--num-executors 2", "2", "5"),
+        ("--num-executors 10", "5", "5"),
+        (f"--conf {ALLOCATION}maxExecutors=2", "2", "2"),
+        (f"--conf {ALLOCATION}minExecutors=9", "5", "5"),
+        (f"--conf {ALLOCATION}initialExecutors=1 --num-executors 2", "1", "5"),
+    ],
+)
+def test_dynamic_allocation_is_bounded_by_what_the_application_can_give(
+    parameters: str, initial: str, most: str
+) -> None:
+    made = plan(f"{SMALL} {parameters}").properties
+    assert (made[ALLOCATION + "initialExecutors"], made[ALLOCATION + "maxExecutors"]) == (initial, most)
+
+
+def test_without_dynamic_allocation_the_instances_are_bounded() -> None:
+    made = plan(f"{SMALL} --conf {ALLOCATION}enabled=false --num-executors 10").properties
+    assert made["spark.executor.instances"] == "5"
+
+
+def test_the_runs_configuration_wins_over_the_applications_and_its_parameters_over_both() -> None:
+    def defaults(**properties: str) -> list[dict[str, Any]]:
+        return [{"classification": "spark-defaults", "properties": {f"spark.{k}": v for k, v in properties.items()}}]
+
+    run = {"configurationOverrides": {"applicationConfiguration": defaults(b="run", c="run")}}
+    made = plan(f"{SMALL} --conf spark.c=own", run=run, runtimeConfiguration=defaults(a="app", b="app", c="app"))
+    assert [made.properties[f"spark.{key}"] for key in "abc"] == ["app", "run", "own"]
+
+
+def test_executors_follow_the_stages_where_they_are_pre_initialized() -> None:
+    size = {"workerConfiguration": {"cpu": "1 vCPU", "memory": "4 GB"}}
+    made = plan(initialCapacity={"EXECUTOR": {"workerCount": 2, **size}}).properties
+    assert made[ALLOCATION + "executorIdleTimeout"] == "2s"
+    assert made[ALLOCATION + "initialExecutors"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ("--conf spark.driver.memoryOverheadFactor=much", "spark.driver.memoryOverheadFactor"),
+        ("--conf spark.emr-serverless.driver.disk=900G", "disk"),
+        (f"{SMALL} --conf {ALLOCATION}maxExecutors=many", "many"),
+        ("--conf spark.driver.memory=200g", "memory"),
+    ],
+)
+def test_a_setting_that_cannot_be_had_is_named(parameters: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        plan(parameters, maximum=None)
+
+
+def test_the_properties_of_a_shared_setting_are_refused_like_the_runs_own() -> None:
+    owned = [{"classification": "spark-defaults", "properties": {"spark.master": "local"}}]
+    with pytest.raises(ValueError, match=r"runtimeConfiguration: spark\.master is set by Ember"):
+        plan(runtimeConfiguration=owned)
+
+
+def test_off_heap_memory_is_part_of_the_worker() -> None:
+    made = plan(f"{SMALL} --conf spark.memory.offHeap.enabled=true --conf spark.memory.offHeap.size=2g")
+    assert made.executor.memory_mib == 5120
