@@ -9,13 +9,13 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from local import console, provider, rootfs
-from local.engines import Buildah, Docker, Engine
+from local.engines import Buildah, Docker, Engine, Order, stopping
 from local.errors import LocalError
 from local.lock import locked
 from local.paths import cache_dir
@@ -24,7 +24,7 @@ from local.programs.catalog import executable
 
 REPOSITORY = Path(__file__).parents[1]
 NAMES = ("spark", "operator", "minio")
-REPOSITORY_PREFIX = "ember"
+PROJECT = "ember"
 # Any of these says that this machine trusts certificates which an image does not know.
 _CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 _JAVA_CACERTS = Path("/etc/ssl/certs/java/cacerts")
@@ -84,32 +84,73 @@ def recipe(name: str) -> Recipe:
 
 def build_and_push(names: Sequence[str] = NAMES) -> dict[str, str]:
     """Have images in the cluster's registry; return the references that pods pull them by."""
-    cluster = provider.current()
-    engine: Engine = Docker() if cluster.name == "kind" else Buildah()
-    base = "" if cluster.name == "kind" else rootfs.reference()
+    registry = provider.current().registry
+    tags = {work: work.tag() for work in _works(names)}
+    missing = [work for work, tag in tags.items() if not in_registry(registry, tag)]
+    tags |= _together(missing, lambda work: work.push(registry))
+    return {work.recipe.name: f"{registry}/{tag}" for work, tag in tags.items()}
+
+
+def build(names: Sequence[str] = ("spark", "operator")) -> None:
+    """Have images built, to be pushed later: for the time in which there is no registry yet."""
+    _together(_works(names), _Work.build)
+
+
+def _works(names: Sequence[str]) -> list["_Work"]:
+    kind = provider.current().name == "kind"
     if "minio" in names:
         ensure(["minio"])
-    wanted = {name: recipe(name) for name in names}
-    tags = {name: f"{REPOSITORY_PREFIX}/{name}:{made.key(base)}" for name, made in wanted.items()}
-    missing = [name for name, tag in tags.items() if not in_registry(cluster.registry, tag)]
-    if missing:
-        with locked(cache_dir() / "images" / "lock", "another build of images"):
-            engine.prepare(base)
-            with ThreadPoolExecutor(len(missing)) as pool:
-                done = [
-                    pool.submit(_make, engine, wanted[name], tags[name], base, cluster.registry) for name in missing
-                ]
-                for image in done:
-                    image.result()
-    return {name: f"{cluster.registry}/{tag}" for name, tag in tags.items()}
+    # Docker has its own base image, the Containerfiles' default.
+    base = "" if kind else rootfs.reference()
+    engine: Engine = Docker() if kind else Buildah()
+    return [_Work(recipe(name), base, engine) for name in names]
 
 
-def _make(engine: Engine, made: Recipe, tag: str, base: str, registry: str) -> None:
-    if not engine.has(tag):
-        with console.step(f"image {tag} built"):
-            engine.build(made.name, made.containerfile, made.context, tag, {"BASE": base} if base else {}, secrets())
-    with console.step(f"image {tag} pushed"):
-        engine.push(tag, f"{registry}/{tag}")
+def _together(works: Sequence["_Work"], do: Callable[["_Work"], str]) -> dict["_Work", str]:
+    if not works:
+        return {}
+    with locked(cache_dir() / "images" / ".lock", "another build of images"):
+        works[0].engine.prepare(works[0].base)
+        with ThreadPoolExecutor(len(works)) as pool, stopping():
+            done = [pool.submit(do, work) for work in works]
+            return {work: future.result() for work, future in zip(works, done, strict=True)}
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What there is to do for one image."""
+
+    recipe: Recipe
+    base: str
+    engine: Engine
+
+    def tag(self) -> str:
+        """Return the tag of what the files are now."""
+        return f"{PROJECT}/{self.recipe.name}:{self.recipe.key(self.base)}"
+
+    def build(self) -> str:
+        """Have the image built; return its tag."""
+        while not self.engine.has(tag := self.tag()):
+            with console.step(f"image {tag} built"):
+                self.engine.build(self.recipe.name, self._order(tag))
+            if self.tag() != tag:
+                console.say(f"Files of the image {self.recipe.name} have changed meanwhile; once more.")
+                self.engine.remove(tag)
+        return tag
+
+    def push(self, registry: str) -> str:
+        """Have the image in a registry, and no older one in the engine; return its tag."""
+        tag = self.build()
+        with console.step(f"image {tag} pushed"):
+            self.engine.push(tag, f"{registry}/{tag}")
+        for old in self.engine.tags(f"{PROJECT}/{self.recipe.name}"):
+            if old != tag:
+                self.engine.remove(old)
+        return tag
+
+    def _order(self, tag: str) -> Order:
+        arguments = {"BASE": self.base} if self.base else {}
+        return Order(self.recipe.containerfile, self.recipe.context, tag, arguments, secrets())
 
 
 def secrets() -> dict[str, Path]:

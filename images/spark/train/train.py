@@ -4,6 +4,7 @@ A driver (a gateway JVM that runs SparkSubmit, as Ember's worker does) and an ex
 job against stand-ins for the pods API and S3. What the two load goes into one archive for both.
 """
 
+import logging
 import os
 import struct
 import subprocess
@@ -23,13 +24,15 @@ GATEWAY = "org.apache.spark.api.python.PythonGatewayServer"
 ENOUGH_SECONDS = 300.0
 EXECUTOR = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
 JAVA = ["java", f"@{arguments.ARGUMENTS}"]
+STARTED = time.monotonic()
 # Only what is loaded counts: compile quickly and little, touch little memory.
 HURRY = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"]
 
 
 def main() -> None:
     """Train, then write the arguments that use the archive."""
-    started = time.monotonic()
+    # The gateway goes away before its last Python objects do.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
     arguments.write(archive=None)
     with tempfile.TemporaryDirectory() as directory:
         # Nothing of the training may stay in the image, and a builder's host name need not resolve.
@@ -38,7 +41,12 @@ def main() -> None:
         train(Path(directory), {**os.environ, **own, **host})
     arguments.ARCHIVE.chmod(0o644)
     arguments.write(arguments.ARCHIVE)
-    print(f"{arguments.ARCHIVE.stat().st_size >> 20} MB in {time.monotonic() - started:.1f} s", flush=True)
+    say(f"the archive has {arguments.ARCHIVE.stat().st_size >> 20} MB")
+
+
+def say(what: str) -> None:
+    """Print how far it is."""
+    print(f"training: {what} after {time.monotonic() - STARTED:.1f} s", flush=True)
 
 
 def train(work: Path, env: dict[str, str]) -> None:
@@ -48,13 +56,15 @@ def train(work: Path, env: dict[str, str]) -> None:
     api = stub_pods.start(lambda pod: executors.append(start_executor(pod, work, env)))
     s3 = stub_s3.start({"in/a.txt": b"the quick brown fox jumps\n" * 100, "logs/": b""})
     info = work / "gateway"
-    command = [*JAVA, *HURRY, f"-XX:ArchiveClassesAtExit={arguments.ARCHIVE}", GATEWAY]
+    dump = [f"-XX:ArchiveClassesAtExit={arguments.ARCHIVE}", f"-XX:DumpLoadedClassList={work}/driver.classes"]
+    command = [*JAVA, *HURRY, *dump, GATEWAY]
     driver = subprocess.Popen(command, env={**env, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(info)}, stdin=subprocess.PIPE)
     try:
         jvm = connect(driver, info)
         submit(jvm, settings(api, s3), Path(__file__).with_name("job.py"))
         codes = [executor.wait(ENOUGH_SECONDS) for executor in executors]
-        load(jvm, (work / "executor.classes").read_text())
+        say("the job is done")
+        load(jvm, listed(work / "executor.classes") - listed(work / "driver.classes"))
     finally:
         driver.communicate(timeout=ENOUGH_SECONDS)  # the gateway ends when its input is closed
     if any([*codes, driver.returncode]):
@@ -116,17 +126,22 @@ def submit(jvm: Any, conf: dict[str, str], job: Path) -> None:
     jvm.org.apache.spark.deploy.SparkSubmit.main(jvm.java.util.regex.Pattern.compile("\x01").split("\x01".join(words)))
 
 
-def load(jvm: Any, classes: str) -> None:
-    """Load the classes of a JVM's class list."""
+def listed(path: Path) -> set[str]:
+    """Return the names of a JVM's class list, save what class loaders of a job have loaded."""
+    lines = [line for line in path.read_text().splitlines() if line[:1] not in "#@[" and " source: " not in line]
+    return {line.partition(" ")[0].replace("/", ".") for line in lines}
+
+
+def load(jvm: Any, classes: set[str]) -> None:
+    """Load classes into a JVM."""
     loader = jvm.java.lang.ClassLoader.getSystemClassLoader()
-    lines = [line for line in classes.splitlines() if line[:1] not in "#@[" and " source: " not in line]
     failed = 0
-    for line in lines:
+    for name in sorted(classes):
         try:
-            jvm.java.lang.Class.forName(line.partition(" ")[0].replace("/", "."), False, loader)
-        except Py4JJavaError:
+            jvm.java.lang.Class.forName(name, False, loader)
+        except Py4JJavaError:  # one that is made at run time
             failed += 1
-    print(f"loaded {len(lines)} classes of the executor, {failed} failed", flush=True)
+    say(f"{len(classes) - failed} classes which only the executor had are loaded, {failed} are not")
 
 
 def start_executor(pod: dict[str, Any], work: Path, env: dict[str, str]) -> "subprocess.Popen[bytes]":

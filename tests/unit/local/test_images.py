@@ -1,10 +1,12 @@
 """What an image's tag depends on, and where the base image comes from."""
 
+import io
 from pathlib import Path
 
 import pytest
 
 from local import engines, images, rootfs
+from local.engines import Order
 from local.errors import LocalError
 from local.images import Recipe, copied, files
 
@@ -103,8 +105,8 @@ def test_spark_is_the_same_release_in_pip_and_maven() -> None:
 
 
 def test_both_engines_get_the_same_options() -> None:
-    given = engines.options(Path("C"), Path("ctx"), "ember/x:1", {"BASE": "b"}, {"ca": Path("/ca.crt")})
-    assert given == ["--build-arg=BASE=b", "--secret=id=ca,src=/ca.crt", "--file=C", "--tag=ember/x:1", "ctx"]
+    order = Order(Path("C"), Path("ctx"), "ember/x:1", {"BASE": "b"}, {"ca": Path("/ca.crt")})
+    assert order.options() == ["--build-arg=BASE=b", "--secret=id=ca,src=/ca.crt", "--file=C", "--tag=ember/x:1", "ctx"]
 
 
 def test_without_a_private_authority_there_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,3 +150,14 @@ def test_one_line_sources_are_read_too() -> None:
 
 def test_without_a_debian_mirror_mmdebstrap_chooses() -> None:
     assert rootfs.sources(["deb http://archive.example/ubuntu noble main\n"], "trixie") == []
+
+
+def test_long_instructions_are_told_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    times = iter([0.0, 0.0, 0.0, 1.0, 1.0, 31.0, 31.0])
+    monkeypatch.setattr("local.console.say", told.append)
+    lines = ["[1/2] STEP 1/2: FROM a\n", "[1/2] STEP 2/2: RUN b  && c\n", "output\n", "[2/2] STEP 1/1: FROM d\n"]
+    log = io.StringIO()
+    assert engines._tell("spark", lines, log, lambda: next(times)).endswith("STEP 1/1: FROM d")
+    assert told == ["  30.0 s    spark: RUN b && c"]
+    assert log.getvalue() == "".join(lines)
