@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from local import console, demo, provider, store
+from local import images as image_builds
 from local import install as installation
 from local.errors import LocalError
 from local.kubectl import Kubectl
@@ -59,6 +60,12 @@ def bin_directory(_: argparse.Namespace) -> None:
     _print(str(bin_dir()))
 
 
+def images(_: argparse.Namespace) -> None:
+    """Build what has changed in Ember's images, push what the registry lacks, and print the references."""
+    for name, reference in image_builds.build_and_push().items():
+        _print(f"{name:<10}{reference}")
+
+
 def install(_: argparse.Namespace) -> None:
     """Have the cluster up with Ember, the demo's store and its data on it."""
     installation.install()
@@ -87,6 +94,7 @@ VERBS: dict[str, Verb] = {
     "registry": registry,
     "programs": programs,
     "bin": bin_directory,
+    "images": images,
     "install": install,
     "reload": reload,
     "demo": run_demo,
