@@ -16,8 +16,8 @@ from tests.support.e2e.run import Run
 from tests.support.e2e.talk import Talk
 
 APPLICATIONS = (
-    # Three small runs at a time: more would only make each other late on two cores.
-    application("e2e", cpu=6, memory=24),
+    # Two small runs at a time: more would only make each other late on two cores.
+    application("e2e", cpu=4, memory=16),
     application("e2e-talks", cpu=8, memory=32),
     application("e2e-two", cpu=4, memory=8, disk=80),
     application("e2e-tiny", cpu=1, memory=2),
