@@ -22,6 +22,9 @@ JOB = """
     print("squares", sc.parallelize([1, 2, 3], 2).map(lambda x: x * x).collect(), round(time.time() - began, 2))
     there = sc.parallelize([1], 1).map(lambda _: os.path.exists("extra.txt")).collect()
     print("files", os.path.exists("extra.txt"), there)
+    def forked(_=None):
+        return "ember.worker.zygote" in open("/proc/self/cmdline").read()
+    print("forked", forked(), sc.parallelize([1], 1).map(forked).collect())
     print("pythons", sc.parallelize([1], 1).map(lambda _: sys.executable).collect() == [sys.executable])
 """
 
@@ -42,6 +45,7 @@ def kubernetes(url: str) -> dict[str, str]:
         "spark.authenticate": "true",
         "spark.network.crypto.enabled": "true",
         "spark.scheduler.minRegisteredResourcesRatio": "0",
+        "spark.python.daemon.module": "ember.worker.pydaemon",
         "spark.odd": "spaces = and \\ ü",
     }
 
@@ -59,32 +63,45 @@ def pods(tmp_path: Path) -> Iterator[tuple[Pod, Pod]]:
         executor_pod.kill()
 
 
-def test_a_job_runs_on_its_executor(pods: tuple[Pod, Pod], tmp_path: Path) -> None:
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+def test_a_job_runs_on_its_executor(pods: tuple[Pod, Pod], tmp_path: Path, warm: bool) -> None:
     driver_pod, executor_pod = pods
+    if warm:
+        get_warm(*pods)
     api = driver_pod.broker.pods
     assert api
     (tmp_path / "job.py").write_text(textwrap.dedent(JOB))
     (tmp_path / "extra.txt").write_text("x")
     files = ("--files", str(tmp_path / "extra.txt"))
     driver_pod.broker.assign(**driver(*files, str(tmp_path / "job.py"), **kubernetes(driver_pod.broker.url)))
-    driver_pod.start()
+    if not warm:
+        driver_pod.start()
     deadline = time.monotonic() + 90
     while not api.posted:
         assert time.monotonic() < deadline, driver_pod.stderr
         time.sleep(0.02)
     work = {"phase": "run", "run": {"id": "00abc"}, "secrets": {"spark-auth": "s3cret"}}
     executor_pod.broker.assign(**work, executor=executor_part(api.posted[0]))
-    executor_pod.start()
+    if not warm:
+        executor_pod.start()
     driver_pod.wait()
     executor_pod.wait(30)
     assert driver_pod.code == 0, driver_pod.stderr + executor_pod.stderr
     assert "squares [1, 4, 9]" in driver_pod.stdout
     assert "files True [True]" in driver_pod.stdout
     assert "pythons True" in driver_pod.stdout
+    assert f"forked True [{warm}]" in driver_pod.stdout
     assert api.tokens == {"Bearer t0ken"}
     assert executor_pod.code == 0, executor_pod.stderr
     assert executor_pod.ended["reason"] == "exit code 0"
     assert "s3cret" not in driver_pod.stderr + executor_pod.stderr
+
+
+def get_warm(*pods: Pod) -> None:
+    """One after the other: the machine is small."""
+    for pod in pods:
+        pod.warm = True
+        pod.start().wait_ready()
 
 
 def test_an_executor_without_its_driver_fails(pods: tuple[Pod, Pod]) -> None:

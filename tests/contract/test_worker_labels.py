@@ -11,11 +11,12 @@ from ember.worker import endmark, settings
 def test_the_constants_are_the_same() -> None:
     assert endmark.END_MARK == labels.END_MARK
     assert settings.CREDENTIALS_PORT == labels.CREDENTIALS_PORT
+    assert settings.READY_PORT == labels.READY_PORT
     assert (settings.DRIVER, settings.EXECUTOR) == (labels.DRIVER, labels.EXECUTOR_ROLE)
 
 
 def test_the_worker_imports_nothing_else_of_ember() -> None:
-    for path in Path(ember.worker.__path__[0]).glob("*.py"):
+    for path in Path(ember.worker.__path__[0]).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -1,5 +1,6 @@
 """A worker pod without Kubernetes: the real launcher, JVM and pyspark in a folder, and a broker on loopback."""
 
+import http.client
 import importlib.util
 import json
 import os
@@ -61,6 +62,7 @@ class FakeBroker:
     assignment: dict[str, Any] = field(default_factory=lambda: {"revision": 1, "phase": "idle"})
     reports: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)  # what the pod said of itself when it asked
     credentials: Callable[[], tuple[int, dict[str, Any]]] = lambda: (404, {})
     away: bool = False
     pods: PodsApi | None = None
@@ -76,7 +78,9 @@ class FakeBroker:
         if self.away:
             return 503, {}
         if (method, route) == ("GET", "/worker/v1/assignment"):
-            known = int(query.partition("=")[2])
+            asked = dict(pair.split("=") for pair in query.split("&"))
+            self.states.append(asked.get("state", ""))
+            known = int(asked["known"])
             with self.changed:
                 self.changed.wait_for(lambda: self.assignment["revision"] != known, 30)
             return 200, self.assignment
@@ -148,13 +152,15 @@ class Pod:
     env: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
+    ready_port: int = 0
+    warm: bool = False
     prefix: tuple[str, ...] = ()  # a program that starts the launcher in other circumstances
 
     def start(self) -> "Pod":
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "token").write_text("projected-token\n")
         (self.folder / "termination").touch()
-        self.port = free_port()
+        self.port, self.ready_port = free_port(), free_port()
         with (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
             self.process = subprocess.Popen(
                 [*self.prefix, sys.executable, "-m", "ember.worker"],
@@ -176,6 +182,8 @@ class Pod:
             "EMBER_BROKER_CA": self.broker.certificate,
             "EMBER_HEAP_MB": "512",
             "EMBER_CREDENTIALS_PORT": str(self.port),
+            "EMBER_READY_PORT": str(self.ready_port),
+            "EMBER_WARM": "1" if self.warm else "",
             "POD_IP": "127.0.0.1",
             "POD_NAME": "pod-1",
             "POD_NAMESPACE": "ns",
@@ -211,6 +219,27 @@ class Pod:
                 pytest.fail(f"the pod never printed {text!r}; its log:\n{self.stdout}\n{self.stderr}")
             time.sleep(0.05)
         return self
+
+    def wait_ready(self, timeout: float = 120) -> "Pod":
+        """Wait until the readiness probe succeeds."""
+        deadline = time.monotonic() + timeout
+        while self.probe() != 200:
+            assert self.process
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                pytest.fail(f"the pod did not get ready; its log:\n{self.stdout}\n{self.stderr}")
+            time.sleep(0.1)
+        return self
+
+    def probe(self) -> int:
+        """What the readiness probe gets; 0 without an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ready_port, timeout=5)
+        try:
+            connection.request("GET", "/ready")
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()
 
     def kill(self) -> None:
         if self.process and self.process.poll() is None:

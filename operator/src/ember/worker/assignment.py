@@ -56,7 +56,7 @@ def parse(body: Any) -> Assignment:
             jvm_options=_strings(body.get("jvmOptions")),
             secrets={_file_name(key): str(value) for key, value in (body.get("secrets") or {}).items()},
             driver=_driver(body["driver"]) if body.get("driver") else None,
-            executor=_executor(body["executor"]) if body.get("executor") else None,
+            executor=executor_part(body["executor"]) if body.get("executor") else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # The text of a KeyError or ValueError names the field, never a secret's value.
@@ -68,7 +68,8 @@ def _driver(part: Mapping[str, Any]) -> DriverPart:
     return DriverPart(properties, _strings(part["submitArguments"]))
 
 
-def _executor(part: Mapping[str, Any]) -> ExecutorPart:
+def executor_part(part: Mapping[str, Any]) -> ExecutorPart:
+    """Parse the executor's part; raises as the types of its values do."""
     return ExecutorPart(
         driver_url=str(part["driverUrl"]),
         executor_id=str(part["executorId"]),

@@ -40,10 +40,12 @@ class Channel:
         self._host, self._port, self._token = split.hostname, split.port or 443, token
         self._context = ssl.create_default_context(cadata=ca)
         self._local = threading.local()
+        self.state = ""  # what a broker that has just started would like to know again: "ready" or "started"
 
     def assignment(self, known: int) -> Assignment:
         """Ask what to do; returns when it is another revision than `known`, or after the poll time with the same."""
-        status, body = self._request("GET", f"{PREFIX}/assignment?known={known}", None, POLL_SECONDS + 10)
+        state = f"&state={self.state}" if self.state else ""
+        status, body = self._request("GET", f"{PREFIX}/assignment?known={known}{state}", None, POLL_SECONDS + 10)
         if status != 200:
             raise _problem(status, body)
         return parse(json.loads(body))

@@ -26,13 +26,14 @@ class DriverRun:
         if self._python and interpreter.is_same(Path(self._python), settings.paths.python):
             self._python = ""
 
-    def start_python(self, supervisor: Supervisor, env: Mapping[str, str]) -> Child | None:
-        """Start the zygote if there is Python to run; a jar job does not pay for it."""
-        if not any(argument.endswith(_PYTHON_SUFFIXES) for argument in self._part.submit_arguments):
-            return None
+    def start_python(self, supervisor: Supervisor, env: Mapping[str, str], zygote: Child | None) -> Child | None:
+        """Start the zygote, unless there is one, if there is Python to run; a jar job does not pay for it."""
+        zygotes.use_interpreter(self._settings, self._python)
+        if zygote or not any(argument.endswith(_PYTHON_SUFFIXES) for argument in self._part.submit_arguments):
+            return zygote
         own_threads = "spark.emr-serverless.driverEnv.OMP_NUM_THREADS" in self._part.properties
         cores = None if own_threads else self._part.properties.get("spark.driver.cores")
-        return zygotes.start(self._settings, supervisor, env, self._python, cores)
+        return zygotes.start(self._settings, supervisor, env, "plain" if self._python else "warm", cores)
 
     def arguments(self) -> list[str]:
         """SparkSubmit's arguments."""

@@ -24,13 +24,18 @@ def arguments(settings: Settings, part: ExecutorPart) -> list[str]:
 
 def system_properties(settings: Settings, part: ExecutorPart, secrets: Mapping[str, str]) -> str:
     """The -D options among the driver's options and the secret's place, as a properties text for the running JVM."""
-    pairs = (option[2:].partition("=") for option in part.java_options if option.startswith("-D"))
-    settled = {key: value for key, _, value in pairs}
+    settled = dash_d(part.java_options)
     if "spark-auth" in secrets:
         settled["spark.authenticate.secret.file"] = str(settings.paths.run / "spark-auth")
         # Spark reads secret files only if it knows that it is in Kubernetes, and executors are not told their master.
         settled.setdefault("spark.master", "k8s://ember")
     return properties.dump(settled)
+
+
+def dash_d(options: Iterable[str]) -> dict[str, str]:
+    """The properties that the -D options among them set."""
+    pairs = (option[2:].partition("=") for option in options if option.startswith("-D"))
+    return {key: value for key, _, value in pairs}
 
 
 def command_line(options: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from functools import partial
 from ember.worker import log
 from ember.worker.assignment import IDLE, STOP, Assignment, AssignmentError
 from ember.worker.channel import BackOff, Channel, ChannelError, RefusedError, persist
-from ember.worker.processes import StopRequested, Supervisor
+from ember.worker.processes import Supervisor
 
 # A pod that nobody claims asks on; a broker that cannot be reached for this long ends it.
 UNREACHABLE_SECONDS = 600.0
@@ -18,37 +18,51 @@ class NoAssignmentError(Exception):
     """The broker cannot be reached, or its answer makes no sense; the message says which."""
 
 
-def first(channel: Channel, supervisor: Supervisor) -> Assignment:
-    """Wait for the pod's assignment; raises NoAssignmentError, or StopRequested if there is to be none."""
-    found: list[Assignment | Exception] = []
+class Inbox:
+    """Asks for the pod's assignment from now on, in the background: the main thread hears signals meanwhile."""
 
-    def poll() -> None:
+    def __init__(self, channel: Channel, supervisor: Supervisor) -> None:
+        self._channel, self._supervisor = channel, supervisor
+        self._found: list[Assignment | Exception] = []
+        threading.Thread(target=self._ask, name="assignment", daemon=True).start()
+
+    def first(self) -> Assignment:
+        """Wait for the assignment; raises NoAssignmentError, or StopRequested if there is to be none."""
+        self._supervisor.wait(lambda: bool(self._found))
+        work = self._found[0]
+        if isinstance(work, Exception):
+            raise NoAssignmentError(f"no assignment: {work}")
+        return work
+
+    @property
+    def failed(self) -> bool:
+        """True once it is known that no assignment will come."""
+        return bool(self._found) and isinstance(self._found[0], Exception)
+
+    def _ask(self) -> None:
         try:
-            found.append(_poll(channel))
-        except (ChannelError, RefusedError, AssignmentError, ValueError) as error:
-            found.append(error)
-        supervisor.wake()
+            work = self._poll()
+        except RefusedError as error:
+            if error.status == ENDED:
+                self._supervisor.request_stop("the operator has ended this pod")
+                return
+            self._found.append(error)
+        except (ChannelError, AssignmentError, ValueError) as error:
+            self._found.append(error)
+        else:
+            if work.phase == STOP:
+                self._supervisor.request_stop(work.reason or "stopped by the operator")
+                return
+            self._found.append(work)
+        self._supervisor.wake()
 
-    # In a thread: the main thread hears signals and reaps children meanwhile.
-    threading.Thread(target=poll, name="assignment", daemon=True).start()
-    supervisor.wait(lambda: bool(found))
-    work = found[0]
-    if isinstance(work, RefusedError) and work.status == ENDED:
-        raise StopRequested("the operator has ended this pod")
-    if isinstance(work, Exception):
-        raise NoAssignmentError(f"no assignment: {work}")
-    if work.phase == STOP:
-        raise StopRequested(work.reason or "stopped by the operator")
-    return work
-
-
-def _poll(channel: Channel) -> Assignment:
-    known = 0
-    while True:
-        work = persist(partial(channel.assignment, known), UNREACHABLE_SECONDS)
-        if work.phase != IDLE:
-            return work
-        known = work.revision
+    def _poll(self) -> Assignment:
+        known = 0
+        while True:
+            work = persist(partial(self._channel.assignment, known), UNREACHABLE_SECONDS)
+            if work.phase != IDLE:
+                return work
+            known = work.revision
 
 
 def watch(channel: Channel, supervisor: Supervisor, known: int) -> None:

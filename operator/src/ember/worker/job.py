@@ -11,6 +11,8 @@ import types
 from dataclasses import dataclass
 from pathlib import Path
 
+from ember.worker import threads
+
 # Taken when the zygote starts, before the script's own settings come: what its interpreter was started with.
 _BASE_ENVIRONMENT = dict(os.environ)
 _NOT_BASE = {"", str(Path.cwd()), *_BASE_ENVIRONMENT.get("PYTHONPATH", "").split(os.pathsep)}
@@ -18,7 +20,7 @@ _BASE_PATH = [entry for entry in sys.path if entry not in _NOT_BASE]
 # Variables that an interpreter, the C library or numpy reads once, at its start.
 _AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OMP_", "OPENBLAS_", "MKL_")
 # Those of them which we can follow afterwards.
-_FOLLOWED = ("PYTHONPATH", "PYTHONUNBUFFERED")
+_FOLLOWED = ("PYTHONPATH", "PYTHONUNBUFFERED", threads.VARIABLE)
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,15 @@ def run(request: Request) -> None:
     """Run the job in this process; returns or raises SystemExit just as the script did."""
     _take_over(request)
     script = request.argv[0]
-    if request.interpreter or _differs(request.env) or _shadows(script, request.env):
+    if request.interpreter or differs(request.env) or _shadows(script, request.env):
         program = request.interpreter or sys.executable
         os.execvpe(program, [program, *request.argv], request.env)  # noqa: S606 - the user's own Python, no shell
-    for name in [name for name in sys.modules if name == "ember" or name.startswith("ember.")]:
-        del sys.modules[name]
-    _streams()
+    threads.follow(request.env)
+    forget_ember()
+    streams()
     sys.argv = list(request.argv)
     sys.orig_argv = [sys.executable, *request.argv]
-    sys.path[:] = _search_path(script, request.env)
+    sys.path[:] = search_path(str(Path(script).resolve().parent), request.env)
     _execute(script)
 
 
@@ -64,6 +66,11 @@ def _take_over(request: Request) -> None:
         os.close(null)
     # Standard output and error stay those of the container: Spark's pipe through the JVM loses the last lines
     # when the JVM ends first, and mixes both streams.
+    enter(request)
+
+
+def enter(request: Request) -> None:
+    """Directory and environment of the process that Spark meant to start."""
     for descriptor in request.descriptors:
         os.close(descriptor)
     os.chdir(request.cwd)
@@ -72,7 +79,13 @@ def _take_over(request: Request) -> None:
     time.tzset()
 
 
-def _differs(env: dict[str, str]) -> bool:
+def forget_ember() -> None:
+    """Hide our own modules: a job may have some of the same name."""
+    for name in [name for name in sys.modules if name == "ember" or name.startswith("ember.")]:
+        del sys.modules[name]
+
+
+def differs(env: dict[str, str]) -> bool:
     """True if an interpreter started with this environment would not be what the zygote is."""
 
     def at_start(source: dict[str, str]) -> dict[str, str]:
@@ -110,15 +123,15 @@ def _modules_in(entry: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def _search_path(script: str, env: dict[str, str]) -> list[str]:
+def search_path(first: str, env: dict[str, str]) -> list[str]:
     """What sys.path would be: the script's folder, PYTHONPATH, the rest; each once."""
     wanted = env.get("PYTHONPATH", "")
-    entries = [str(Path(script).resolve().parent)]
+    entries = [first]
     entries += [str(Path(entry).absolute()) for entry in wanted.split(os.pathsep)] if wanted else []
     return list(dict.fromkeys([*entries, *_BASE_PATH]))
 
 
-def _streams() -> None:
+def streams() -> None:
     """Open the standard streams anew, unbuffered as Spark asks for (PYTHONUNBUFFERED)."""
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):

@@ -1,9 +1,10 @@
 """The JVM of a worker: Spark's Python gateway server, and the calls into it."""
 
+import contextlib
 import logging
 import struct
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,27 +124,48 @@ class Gateway:
         # It would log each broken connection with a traceback; a JVM that ends in a call is quite usual here.
         logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
 
+        self._port, self._secret = port, secret
         self._gateway: Any = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=secret))
         self._import = java_import
 
+    def renewed(self) -> "Gateway":
+        """A gateway with connections of its own: in Java each is a thread, which remembers what ran in it."""
+        self._gateway.close()
+        return Gateway(self._port, self._secret)
+
+    @contextlib.contextmanager
+    def callbacks(self) -> Iterator[None]:
+        """Let Java call objects of ours meanwhile."""
+        from py4j.java_gateway import CallbackServerParameters, JavaObject
+
+        gateway = self._gateway
+        gateway.start_callback_server(CallbackServerParameters(port=0, daemonize=True, daemonize_connections=True))
+        port = gateway.get_callback_server().get_listening_port()
+        server = JavaObject("GATEWAY_SERVER", gateway._gateway_client)  # noqa: SLF001 - py4j's name for Java's side
+        server.resetCallbackClient(server.getCallbackClient().getAddress(), port)
+        try:
+            yield
+        finally:
+            gateway.shutdown_callback_server()
+
     def call_main(self, class_name: str, arguments: Sequence[str], wake: Callable[[], None]) -> Call:
         """Run `main` of a class in the background."""
-        return Call(lambda: self._class(class_name).main(self.strings(arguments)), wake)
+        return Call(lambda: self.java_class(class_name).main(self.strings(arguments)), wake)
 
     def strings(self, values: Sequence[str]) -> Any:
         """Make a String[]. Setting elements one by one costs a round trip each; one split of one string does not."""
         if not values:
-            return self._gateway.new_array(self._class("java.lang.String"), 0)
+            return self._gateway.new_array(self.java_class("java.lang.String"), 0)
         mark = delimiter(values)
         # The limit -1 keeps empty strings at the end.
-        return self._class("java.util.regex.Pattern").compile(mark).split(mark.join(values), -1)
+        return self.java_class("java.util.regex.Pattern").compile(mark).split(mark.join(values), -1)
 
     def set_properties(self, properties: str) -> None:
         """Set system properties from a text in the format of java.util.Properties."""
-        reader = self._class("java.io.StringReader")(properties)
-        self._class("java.lang.System").getProperties().load(reader)
+        reader = self.java_class("java.io.StringReader")(properties)
+        self.java_class("java.lang.System").getProperties().load(reader)
 
-    def _class(self, name: str) -> Any:
+    def java_class(self, name: str) -> Any:
         """Two round trips for any class; walking along the package would be one for each of its parts."""
         self._import(self._gateway.jvm, name)
         return getattr(self._gateway.jvm, name.rpartition(".")[2])

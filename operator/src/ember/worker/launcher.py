@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,17 +13,16 @@ from ember.worker.clock import Marks
 from ember.worker.driver import DriverRun
 from ember.worker.endmark import write_end_marks
 from ember.worker.outcome import Outcome, memory_hint, of_status
+from ember.worker.problems import WorkerError
 from ember.worker.processes import Child, StopRequested, Supervisor
+from ember.worker.properties import dump
 from ember.worker.reports import Reporter
 from ember.worker.settings import DRIVER, Settings, write_private
+from ember.worker.warm import fit
 
 STOP_GRACE_SECONDS = 10.0
 # Spark's shutdown hooks have bounds of 30 s themselves.
 EXIT_SECONDS = 60.0
-
-
-class WorkerError(Exception):
-    """The worker cannot do what it was told; the message says why."""
 
 
 class Launcher:
@@ -33,6 +33,7 @@ class Launcher:
         self._channel = Channel(settings.broker_url, settings.broker_ca, settings.paths.token)
         self._supervisor, self._marks = Supervisor(), Marks()
         self._end_credentials: Callable[[], None] = lambda: None
+        self._credentials_served = False
         self._jvm: Child | None = None
         self._zygote: Child | None = None
 
@@ -54,21 +55,29 @@ class Launcher:
     def _work(self, reporter: Reporter) -> Outcome:
         self._prepare_folders()
         # A cold pod was made for its run: what the JVM must be told at its start is in the assignment, so ask first.
-        work = inbox.first(self._channel, self._supervisor)
+        mail = inbox.Inbox(self._channel, self._supervisor)
+        gateway = self._warm_up(reporter) if self._settings.warm else None
+        work = mail.first()
         self._marks.set("assignment")
         log.bind(jobRunId=work.run.get("id", ""), attempt=work.run.get("attempt", ""))
         for name, text in work.secrets.items():
             write_private(self._settings.paths.run / name, text)
+        if gateway and (reason := fit.why_not(work)):
+            log.warning("this run starts cold", reason=reason)
+            self._forget_the_warm_up()
+            gateway = None
         main_class, arguments, properties = self._start_processes(work)
         inbox.watch(self._channel, self._supervisor, work.revision)
         self._serve_credentials()
-        gateway = jvm.connect(self._settings, self._supervisor, self._the_jvm())
-        self._marks.set("jvm")
+        if gateway is None:
+            gateway = jvm.connect(self._settings, self._supervisor, self._the_jvm())
+            self._marks.set("jvm")
         if properties:
             gateway.set_properties(properties)
         call = gateway.call_main(main_class, arguments, self._supervisor.wake)
         self._marks.set("submit")
         reporter.started(self._marks.seconds)
+        self._channel.state = "started"
         self._supervisor.wait(lambda: call.done or self._the_jvm().ended)
         return self._concluded(call)
 
@@ -79,26 +88,53 @@ class Launcher:
             folder.mkdir(parents=True, exist_ok=True)
         write_private(paths.run / "broker-ca.crt", self._settings.broker_ca)
 
+    def _warm_up(self, reporter: Reporter) -> jvm.Gateway:
+        """Get ready for a run that nobody knows yet."""
+        from ember.worker.warm.pod import WarmPod
+
+        self._serve_credentials()
+        warm = WarmPod(self._settings, self._supervisor, self._env)
+        self._jvm, self._zygote = warm.jvm, warm.zygote
+        gateway = warm.warm_up(self._marks.set)
+        self._marks.set("ready")
+        self._channel.state = "ready"
+        reporter.ready(self._marks.seconds)
+        warm.readiness.ready = True
+        return gateway
+
+    def _forget_the_warm_up(self) -> None:
+        """What is in the assignment can only be had by a new JVM: be a cold pod from here on."""
+        for child in (self._jvm, self._zygote):
+            if child:
+                child.signal(signal.SIGKILL)
+                self._supervisor.wait(lambda child=child: child.ended, EXIT_SECONDS)  # type: ignore[misc]
+        self._jvm = self._zygote = None
+
     def _start_processes(self, work: Assignment) -> tuple[str, list[str], str]:
-        """Start the JVM, and Python beside it; returns the main class, its arguments, and properties to set."""
+        """Start what does not run yet, JVM and Python; returns the main class, its arguments, properties to set."""
         settings, supervisor = self._settings, self._supervisor
         if settings.role == DRIVER:
             if work.driver is None:
                 raise WorkerError("the assignment has no driver part")
             run = DriverRun(settings, work.driver, work.secrets, self._env)
             env = jvm.environment(settings, self._env, run.environment)
-            self._jvm = jvm.start(settings, supervisor, work.jvm_options, env)
-            self._zygote = run.start_python(supervisor, env)
-            return run.main_class, run.arguments(), ""
+            given = executor.dash_d(work.jvm_options) if self._jvm else {}
+            self._jvm = self._jvm or jvm.start(settings, supervisor, work.jvm_options, env)
+            self._zygote = run.start_python(supervisor, env, self._zygote)
+            return run.main_class, run.arguments(), dump(given)
         if work.executor is None:
             raise WorkerError("the assignment has no executor part")
-        options = [*work.jvm_options, *executor.command_line(work.executor.java_options)]
-        self._jvm = jvm.start(settings, supervisor, options, jvm.environment(settings, self._env, {}))
+        if self._jvm is None:
+            options = [*work.jvm_options, *executor.command_line(work.executor.java_options)]
+            self._jvm = jvm.start(settings, supervisor, options, jvm.environment(settings, self._env, {}))
         properties = executor.system_properties(settings, work.executor, work.secrets)
         return executor.MAIN_CLASS, executor.arguments(settings, work.executor), properties
 
     def _serve_credentials(self) -> None:
-        """Open the credentials endpoint. Its imports cost 50 ms, which now pass while the JVM boots."""
+        """Open the credentials endpoint, once. Its imports cost 50 ms, which now pass while the JVM boots."""
+        if self._credentials_served:
+            return
+        self._credentials_served = True
         from ember.worker import credentials
 
         relay = credentials.Relay(self._channel.credentials)
@@ -139,9 +175,10 @@ class Launcher:
         return Outcome(outcome.exit_code or 143, f"stopped: {reason}")
 
     def _failed(self, reason: str) -> Outcome:
-        if self._jvm is None:
+        if self._jvm is None or not self._jvm.ended:
+            if self._jvm:
+                self._supervisor.end(self._jvm, STOP_GRACE_SECONDS)
             return Outcome(1, reason)
-        self._supervisor.end(self._jvm, STOP_GRACE_SECONDS)
         outcome = of_status(self._jvm.status, memory_hint(jvm.out_of_memory_note(self._settings)))
         return Outcome(outcome.exit_code or 1, f"{reason}: {outcome.reason}")
 

@@ -1,5 +1,6 @@
 """PID 1's duties: start children, reap everything that dies in the pod, turn signals and events into wake-ups."""
 
+import contextlib
 import os
 import select
 import signal
@@ -79,9 +80,16 @@ class Supervisor:
         except BlockingIOError:
             return  # the pipe is full of wake-ups: one is enough
 
-    def start(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> Child:
-        """Start a child in its own process group, its standard input a pipe that we hold."""
-        process = subprocess.Popen(list(command), env=dict(env), cwd=cwd, stdin=subprocess.PIPE, process_group=0)
+    def start(self, command: Sequence[str], env: Mapping[str, str], cwd: Path, output: Path | None = None) -> Child:
+        """Start a child in its own process group, its standard input a pipe that we hold.
+
+        It writes to the file `output`, if given, else to the pod's log.
+        """
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(output.open("ab")) if output else None
+            process = subprocess.Popen(
+                list(command), env=dict(env), cwd=cwd, stdin=subprocess.PIPE, stdout=file, stderr=file, process_group=0
+            )
         child = Child(process)
         self._children[process.pid] = child
         return child

@@ -23,6 +23,10 @@ class Reporter:
         self._thread = threading.Thread(target=self._work, name="reports", daemon=True)
         self._thread.start()
 
+    def ready(self, marks: dict[str, float]) -> None:
+        """Say that this worker is warm and waits for its run."""
+        self._queue.put({"event": "ready", "marks": dict(marks)})
+
     def started(self, marks: dict[str, float]) -> None:
         """Say that the run's own code begins now."""
         self._queue.put({"event": "started", "marks": dict(marks)})

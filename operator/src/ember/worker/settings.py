@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CREDENTIALS_PORT = 9911
+READY_PORT = 9912
 DRIVER = "driver"
 EXECUTOR = "executor"
 
@@ -48,6 +49,7 @@ class Settings:
     pod_ip: str
     pod_name: str
     credentials_port: int
+    ready_port: int
     paths: Paths
 
     @classmethod
@@ -68,6 +70,7 @@ class Settings:
             pod_ip=_required(env, "POD_IP"),
             pod_name=_required(env, "POD_NAME"),
             credentials_port=int(env.get("EMBER_CREDENTIALS_PORT", CREDENTIALS_PORT)),
+            ready_port=int(env.get("EMBER_READY_PORT", READY_PORT)),
             paths=Paths.from_environment(env),
         )
 

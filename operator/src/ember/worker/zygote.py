@@ -1,9 +1,9 @@
 """A Python process with pyspark imported, which forks for each job: `import pyspark` then costs the job nothing.
 
-Runs as `python -m ember.worker.zygote <socket> warm|plain`. It has one thread. Its standard input is a pipe from the
-launcher: the end of that pipe is the end of the zygote and of its jobs, at once if a byte comes before. A request names
-a script, its arguments and its environment; the answer is one byte when the job was forked, and four bytes with the
-exit code when it has ended.
+Runs as `python -m ember.worker.zygote <socket> plain|warm|driver|executor`. It has one thread. Its standard input is a
+pipe from the launcher: the end of that pipe is the end of the zygote and of its jobs, at once if a byte comes before. A
+request names a script (or asks for the daemon of an executor's Python workers), its arguments and its environment; the
+answer is one byte when the job was forked, and four bytes with the exit code when it has ended.
 """
 
 import contextlib
@@ -17,12 +17,17 @@ import socket
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ember.worker.job import Request, run
+from ember.worker import accumulators, job, preloaded, pyworkers, threads
+from ember.worker.job import Request
 
 WARM_MODULES = ("pyspark", "pyspark.sql", "pyspark.sql.functions", "pyspark.sql.types", "pyspark.sql.classic.dataframe")
+DAEMON_MODULES = (*WARM_MODULES, "pyspark.daemon")
+# What is worth having ready, out of sight of a job that does not import it.
+COMMON_MODULES = ("numpy", "pandas", "pyarrow", "pyspark.sql.pandas.serializers", "pyspark.sql.pandas.types")
 _REQUEST_SECONDS = 10.0
 # A job whose JVM has gone gets its exception within milliseconds; so long it may take to print it.
 _GRACE_SECONDS = 2.0
@@ -71,6 +76,10 @@ class _Zygote:
         except (OSError, ValueError, KeyError):
             connection.close()
             return None
+        if request.kind == "daemon" and not pyworkers.serves(request):
+            _close(request.descriptors)
+            connection.close()
+            return None
         with warnings.catch_warnings():
             # numpy's library has threads, which it stops and starts around forks itself.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -79,8 +88,7 @@ class _Zygote:
             connection.close()
             self._forget_all()
             return request
-        for descriptor in request.descriptors:
-            os.close(descriptor)
+        _close(request.descriptors)
         self.jobs[pid] = connection
         self.selector.register(connection, selectors.EVENT_READ)
         with contextlib.suppress(OSError):
@@ -131,6 +139,11 @@ class _Zygote:
                 os.killpg(pid, signal.SIGKILL)
 
 
+def _close(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
 def _receive(connection: socket.socket) -> Request:
     head, descriptors, _, _ = socket.recv_fds(connection, 4, 3)
     length = int.from_bytes(head, "big")
@@ -153,11 +166,21 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _warm() -> None:
-    for name in WARM_MODULES:
+def _import(names: Sequence[str]) -> None:
+    for name in names:
         # A missing part only means that the job imports it itself, or fails as it would have without us.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+
+
+def _warm(kind: str) -> None:
+    _import(DAEMON_MODULES if kind == "executor" else WARM_MODULES)
+    accumulators.look_more_often()
+    if kind != "warm":
+        seen = set(sys.modules)
+        _import(COMMON_MODULES)
+        threads.remember()
+        preloaded.Preloaded().hide(set(sys.modules) - seen)
     # What is here now never becomes garbage: collections in the jobs need not look at (and copy) these pages.
     gc.collect()
     gc.freeze()
@@ -167,13 +190,13 @@ def main() -> None:
     """Serve until the launcher goes. Only in a forked job does this run a script, and end as that script ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     zygote = _Zygote(_listen(Path(sys.argv[1])))
-    if sys.argv[2] == "warm":
-        _warm()
+    if sys.argv[2] != "plain":
+        _warm(sys.argv[2])
     request = zygote.serve()
     if request is None:
         # Nothing to tidy up; an interpreter's orderly end would cost the run's end 0.1 s.
         os._exit(0)
-    run(request)
+    (pyworkers.run if request.kind == "daemon" else job.run)(request)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,23 @@
+"""Whether an assignment can run in a JVM that has started without knowing it."""
+
+from ember.worker import interpreter
+from ember.worker.assignment import Assignment
+
+# Properties which the JVM and its libraries read once, long before a run claims the pod.
+_READ_AT_START = (
+    "java.", "javax.", "jdk.", "sun.", "com.sun.", "user.", "file.", "native.", "stdout.", "stderr.", "os.",
+    "log4j", "slf4j", "org.slf4j", "io.netty.", "networkaddress.", "java_",
+)  # fmt: skip
+
+
+def why_not(work: Assignment) -> str:
+    """Why the prepared JVM cannot serve; empty when it can."""
+    options = [*work.jvm_options, *(work.executor.java_options if work.executor else ())]
+    for option in options:
+        if not option.startswith("-D"):
+            return f"a JVM takes {option.partition('=')[0]} only when it starts"
+        if option[2:].startswith(_READ_AT_START):
+            return f"a JVM reads {option[2:].partition('=')[0]} only when it starts"
+    if work.driver and (environment := interpreter.driver_environment(work.driver.properties)):
+        return f"a process gets {min(environment)} in its environment only when it starts"
+    return ""

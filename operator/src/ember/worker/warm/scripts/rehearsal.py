@@ -1,0 +1,46 @@
+"""The throw-away job. Runs as any job would: `rehearsal.py <log file> <folder or bucket> <rounds>`."""
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def main(log: str, base: str, rounds: int) -> None:
+    """Start a context, do what jobs commonly do, stop. Without rounds there is no executor to do anything."""
+    # The pod's streams belong to the run that will claim it.
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.builder.appName("rehearsal").getOrCreate()
+    for number in range(rounds):
+        _work(spark, base, f"{base}/out-{number}")
+    if not rounds:
+        spark.range(10).selectExpr("id % 3 as n").groupBy("n").count().explain()
+        time.sleep(0.5)  # until the allocator has asked for its executors
+    spark.stop()
+
+
+def _work(spark: "SparkSession", base: str, out: str) -> None:
+    """Words counted over the store, a join, an aggregate, Python tasks."""
+    from pyspark.sql.functions import col, explode, split
+
+    numbers = spark.sparkContext.parallelize(range(8), 2)
+    shared = spark.sparkContext.broadcast({"one": 1})
+    assert numbers.map(lambda n: (n % 2, n + shared.value["one"])).reduceByKey(lambda a, b: a + b).count() == 2
+    words = spark.read.text(f"{base}/in").select(explode(split(col("value"), r"\s+")).alias("word"))
+    counts = words.groupBy("word").count()
+    counts.write.mode("overwrite").parquet(f"{out}/parquet")
+    counts.write.mode("overwrite").option("header", "true").csv(f"{out}/csv")
+    spark.read.csv(f"{out}/csv", header=True, inferSchema=True).createOrReplaceTempView("lines")
+    spark.read.parquet(f"{out}/parquet").createOrReplaceTempView("counts")
+    rows = spark.sql("select c.word, l.count * 2 n from counts c join lines l on c.word = l.word order by n").collect()
+    assert len(rows) == 5, rows
+
+
+main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

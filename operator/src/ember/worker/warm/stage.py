@@ -1,0 +1,111 @@
+"""Where a rehearsal plays: its settings, its stand-in store, its folder. Nothing of it is there after the warm-up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ember.worker import properties
+from ember.worker.interpreter import DRIVER_PYTHON, PYTHON
+from ember.worker.settings import Settings, write_private
+from ember.worker.warm import store
+from ember.worker.warm.loopback import LOOPBACK, Server
+from ember.worker.zygotes import DAEMON_MODULE, STUB
+
+SCRIPT = Path(__file__).parent / "scripts" / "rehearsal.py"
+_TEXT = b"the quick brown fox jumps\n" * 200
+
+
+@dataclass
+class Stage:
+    """One pod's rehearsals."""
+
+    settings: Settings
+    folder: Path
+    bucket: Server | None = None
+
+    @property
+    def log(self) -> Path:
+        """Where everything says what would otherwise be in the pod's log."""
+        return self.folder / "warm-up.log"
+
+    @property
+    def base(self) -> str:
+        """Where the rehearsals read and write."""
+        return "s3a://rehearsal" if self.bucket else f"file://{self.folder}"
+
+    def open(self) -> None:
+        """Put the input there. An image without S3A rehearses with files."""
+        if "hadoop-aws" in self.settings.paths.java_args.read_text():
+            self.bucket = store.start({"in/a.txt": _TEXT, "logs/": b""})
+        else:
+            for name, data in (("in/a.txt", _TEXT), ("logs/.keep", b"")):
+                (self.folder / name).parent.mkdir(exist_ok=True)
+                (self.folder / name).write_bytes(data)
+
+    def close(self) -> None:
+        """End the stand-in."""
+        if self.bucket:
+            self.bucket.close()
+
+    def actor(self) -> Settings:
+        """The settings of a worker that plays an executor here."""
+        paths = replace(self.settings.paths, run=self.folder)
+        return replace(self.settings, pod_ip=LOOPBACK, pod_name="rehearsal-1", paths=paths)
+
+    def arguments(self, rounds: int, conf: Mapping[str, str]) -> list[str]:
+        """SparkSubmit's arguments for one rehearsal, given in the same way as those of a run."""
+        write_private(self.folder / "rehearsal.properties", properties.dump({**self._conf(), **conf}))
+        script = [str(SCRIPT), str(self.log), self.base, str(rounds)]
+        return ["--properties-file", str(self.folder / "rehearsal.properties"), "--load-spark-defaults", *script]
+
+    def _conf(self) -> dict[str, str]:
+        """What runs have, too, so that the same code is compiled; all addresses are on loopback, all keys made up."""
+        write_private(self.folder / "spark-auth", "rehearsal")
+        conf = {
+            "spark.submit.deployMode": "client",
+            DRIVER_PYTHON: str(self.settings.paths.run / STUB),
+            PYTHON: str(self.settings.paths.python),
+            DAEMON_MODULE[0]: DAEMON_MODULE[1],
+            "spark.driver.host": LOOPBACK,
+            "spark.driver.bindAddress": LOOPBACK,
+            "spark.ui.enabled": "false",
+            "spark.authenticate": "true",
+            "spark.network.crypto.enabled": "true",
+            "spark.scheduler.minRegisteredResourcesRatio": "0",
+            "spark.sql.shuffle.partitions": "2",
+            # It would keep the rehearsal's Hadoop settings as long as the JVM lives.
+            "spark.sql.defaultUrlStreamHandlerFactory.enabled": "false",
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.rolling.enabled": "true",
+            "spark.eventLog.dir": f"{self.base}/logs",
+            "spark.eventLog.compress": "true",
+        }
+        return conf | (self._s3(self.bucket.url) if self.bucket else {})
+
+    def _s3(self, url: str) -> dict[str, str]:
+        return {
+            "spark.hadoop.fs.s3a.endpoint": url,
+            "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
+            "spark.hadoop.fs.s3a.path.style.access": "true",
+            "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
+            "spark.hadoop.fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+            "spark.hadoop.fs.s3a.access.key": "rehearsal",
+            "spark.hadoop.fs.s3a.secret.key": "rehearsal",
+        }
+
+    def kubernetes(self, url: str) -> dict[str, str]:
+        """The settings of a driver that asks a stand-in for its executors."""
+        secret = str(self.folder / "spark-auth")
+        return {
+            "spark.master": f"k8s://{url}",
+            "spark.kubernetes.driver.master": url,
+            "spark.kubernetes.submitInDriver": "true",
+            "spark.kubernetes.namespace": "default",
+            "spark.kubernetes.driver.pod.name": "rehearsal",
+            "spark.kubernetes.container.image": "none",
+            "spark.kubernetes.executor.disableConfigMap": "true",
+            "spark.kubernetes.authenticate.oauthTokenFile": secret,
+            "spark.kubernetes.authenticate.driver.mounted.oauthTokenFile": secret,
+            "spark.kubernetes.allocation.batch.delay": "200ms",
+            "spark.authenticate.secret.file": secret,
+        }

@@ -1,0 +1,53 @@
+"""What a rehearsal leaves in a JVM, kept out of the run that comes after it."""
+
+from pathlib import Path
+from typing import Any
+
+from ember.worker.jvm import Gateway
+
+
+class Traces:
+    """Made before the first rehearsal; `remove` after the last one."""
+
+    def __init__(self, gateway: Gateway, log: Path) -> None:
+        self._gateway = gateway
+        self._system = gateway.java_class("java.lang.System")
+        self._properties = self._system.getProperties().clone()
+        # Spark builds this singleton's configuration once; it must not get to know the rehearsals' settings.
+        gateway.java_class("org.apache.spark.deploy.SparkHadoopUtil").get()
+        self._streams = _Streams(gateway, log)
+
+    def remove(self) -> None:
+        """Properties, open file systems with their identity, garbage; then let the JVM speak again."""
+        # All properties, not only Spark's: libraries set their own from the settings of a rehearsal.
+        self._system.setProperties(self._properties)
+        files = self._gateway.java_class("org.apache.hadoop.fs.FileSystem")
+        files.closeAll()
+        files.clearStatistics()
+        self._system.gc()
+        self._streams.restore()
+
+
+class _Streams:
+    """Sends what the JVM writes to its standard streams to a file: they belong to the run that will claim the pod.
+
+    Java's streams are objects that hold a number. Loggers keep the objects; so the number is exchanged, and everything
+    writes, formats and compiles as it will in a run.
+    """
+
+    def __init__(self, gateway: Gateway, log: Path) -> None:
+        descriptor = gateway.java_class("java.io.FileDescriptor")
+        self._field: Any = (
+            gateway.java_class("java.lang.Class").forName("java.io.FileDescriptor").getDeclaredField("fd")
+        )
+        self._field.setAccessible(True)  # java.args opens java.io, as Spark needs it
+        self._file = gateway.java_class("java.io.FileOutputStream")(str(log), True)
+        self._descriptors = {1: descriptor.out, 2: descriptor.err}
+        number = self._field.getInt(self._file.getFD())
+        for stream in self._descriptors.values():
+            self._field.setInt(stream, number)
+
+    def restore(self) -> None:
+        for number, stream in self._descriptors.items():
+            self._field.setInt(stream, number)
+        self._file.close()
