@@ -19,6 +19,8 @@ _NOT_BASE = {"", str(Path.cwd()), *_BASE_ENVIRONMENT.get("PYTHONPATH", "").split
 _BASE_PATH = [entry for entry in sys.path if entry not in _NOT_BASE]
 # Variables that an interpreter, the C library or numpy reads once, at its start.
 _AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OMP_", "OPENBLAS_", "MKL_")
+# What Spark tells its Python workers in variables of such names.
+_SPARKS_OWN = ("PYTHON_WORKER_", "PYTHON_UDF_", "PYTHON_FAULTHANDLER_", "PYTHON_UNIX_", "PYTHON_DAEMON_")
 # Those of them which we can follow afterwards.
 _FOLLOWED = ("PYTHONPATH", "PYTHONUNBUFFERED", threads.VARIABLE)
 
@@ -89,7 +91,8 @@ def differs(env: dict[str, str]) -> bool:
     """True if an interpreter started with this environment would not be what the zygote is."""
 
     def at_start(source: dict[str, str]) -> dict[str, str]:
-        return {key: value for key, value in source.items() if key.startswith(_AT_START) and key not in _FOLLOWED}
+        read = {key: value for key, value in source.items() if key.startswith(_AT_START) and key not in _FOLLOWED}
+        return {key: value for key, value in read.items() if not key.startswith(_SPARKS_OWN)}
 
     return at_start(env) != at_start(_BASE_ENVIRONMENT)
 

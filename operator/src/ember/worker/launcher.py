@@ -34,6 +34,7 @@ class Launcher:
         self._supervisor, self._marks = Supervisor(), Marks()
         self._end_credentials: Callable[[], None] = lambda: None
         self._credentials_served = False
+        self._jvm_options = frozenset[str]()  # what a warm JVM was started with
         self._jvm: Child | None = None
         self._zygote: Child | None = None
 
@@ -62,7 +63,7 @@ class Launcher:
         log.bind(jobRunId=work.run.get("id", ""), attempt=work.run.get("attempt", ""))
         for name, text in work.secrets.items():
             write_private(self._settings.paths.run / name, text)
-        if gateway and (reason := fit.why_not(work)):
+        if gateway and (reason := fit.why_not(work, self._jvm_options)):
             log.warning("this run starts cold", reason=reason)
             self._forget_the_warm_up()
             gateway = None
@@ -96,6 +97,7 @@ class Launcher:
         warm = WarmPod(self._settings, self._supervisor, self._env)
         self._jvm, self._zygote = warm.jvm, warm.zygote
         gateway = warm.warm_up(self._marks.set)
+        self._jvm_options = warm.options
         self._marks.set("ready")
         self._channel.state = "ready"
         reporter.ready(self._marks.seconds)

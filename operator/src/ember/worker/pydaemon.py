@@ -4,6 +4,7 @@ Set by `spark.python.daemon.module=ember.worker.pydaemon`. Without a zygote, or 
 is pyspark's own daemon. Self-contained, for any Python from 3.8 on.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -21,9 +22,7 @@ def main() -> None:
     except (OSError, ValueError, AttributeError):
         connection = None
     if connection is None:
-        from pyspark import daemon
-
-        daemon.manager()
+        importlib.import_module("pyspark.daemon").manager()
     else:
         _follow(connection)
 

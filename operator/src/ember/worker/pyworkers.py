@@ -4,6 +4,7 @@ import importlib
 import os
 import signal
 import sys
+from typing import Any
 
 from ember.worker import threads
 from ember.worker.job import Request, differs, enter, forget_ember, search_path, streams
@@ -26,8 +27,7 @@ def run(request: Request) -> None:
     sys.argv = ["pyspark.daemon", *request.argv]
     # `python -m` puts the working directory first.
     sys.path[:] = search_path(request.cwd, request.env)
-    from pyspark import daemon
-
+    daemon: Any = importlib.import_module("pyspark.daemon")
     if request.argv and request.argv[0].startswith("pyspark"):
         # Spark has several kinds of workers, each with its own module.
         daemon.worker_main = importlib.import_module(request.argv[0]).main

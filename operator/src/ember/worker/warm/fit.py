@@ -2,6 +2,8 @@
 
 from ember.worker import interpreter
 from ember.worker.assignment import Assignment
+from ember.worker.jvm import Gateway
+from ember.worker.settings import Settings
 
 # Properties which the JVM and its libraries read once, long before a run claims the pod.
 _READ_AT_START = (
@@ -10,10 +12,20 @@ _READ_AT_START = (
 )  # fmt: skip
 
 
-def why_not(work: Assignment) -> str:
-    """Why the prepared JVM cannot serve; empty when it can."""
+def options_given(gateway: Gateway, settings: Settings) -> frozenset[str]:
+    """The options that the running JVM was started with, or that say only what it does by itself.
+
+    A driver repeats Spark's own ones to each of its executors.
+    """
+    modules = gateway.java_class("org.apache.spark.launcher.JavaModuleOptions")
+    words = f"{modules.defaultModuleOptions()} {settings.paths.java_args.read_text()}".split()
+    return frozenset([*words, "-Djava.net.preferIPv6Addresses=false"])
+
+
+def why_not(work: Assignment, given: frozenset[str]) -> str:
+    """Why a JVM that was started with the options `given` cannot serve; empty when it can."""
     options = [*work.jvm_options, *(work.executor.java_options if work.executor else ())]
-    for option in options:
+    for option in set(options) - given:
         if not option.startswith("-D"):
             return f"a JVM takes {option.partition('=')[0]} only when it starts"
         if option[2:].startswith(_READ_AT_START):

@@ -10,7 +10,7 @@ from ember.worker import jvm, zygotes
 from ember.worker.problems import WorkerError
 from ember.worker.processes import Child, Supervisor
 from ember.worker.settings import EXECUTOR, Settings
-from ember.worker.warm import driver, executor
+from ember.worker.warm import driver, executor, fit
 from ember.worker.warm.background import Background
 from ember.worker.warm.ready import Readiness
 from ember.worker.warm.stage import Stage
@@ -31,6 +31,7 @@ class WarmPod:
         self.zygote: Child = zygotes.start(settings, supervisor, self._env, settings.role, "1")
         zygotes.use_interpreter(settings, "")
         self.readiness = Readiness(settings.pod_ip, settings.ready_port)
+        self.options = frozenset[str]()
         self._stage = Stage(settings, Path(tempfile.mkdtemp(prefix="ember-warm-up-")))
 
     def warm_up(self, mark: Callable[[str], None]) -> jvm.Gateway:
@@ -52,7 +53,9 @@ class WarmPod:
             text = f"{type(work.failure).__name__}: {work.failure}"
             raise WorkerError(f"the warm-up failed: {text[:600]}{self._last_words()}")
         self._tidy()
-        return gateway.renewed()
+        gateway = gateway.renewed()
+        self.options = fit.options_given(gateway, self._settings)
+        return gateway
 
     def _rehearse(self, gateway: jvm.Gateway, partner: executor.Partner | None) -> None:
         try:

@@ -24,6 +24,8 @@ class Traces:
         files = self._gateway.java_class("org.apache.hadoop.fs.FileSystem")
         files.closeAll()
         files.clearStatistics()
+        # Spark keeps the secret of a context in local mode with the user's identity, and prefers it to any other.
+        self._gateway.java_class("org.apache.hadoop.security.UserGroupInformation").setLoginUser(None)
         self._system.gc()
         self._streams.restore()
 
