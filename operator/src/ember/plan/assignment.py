@@ -61,6 +61,9 @@ def _owned(run: Object, settings: Settings, pod_name: str, prefix: str | None) -
         # Asking is cheap (the broker queues what does not fit): ask for all at once, and soon again.
         "spark.kubernetes.allocation.batch.size": "50",
         "spark.kubernetes.allocation.batch.delay": "200ms",
+        # The defaults, 10 s, would fail a driver that starts while the broker changes its leader.
+        "spark.kubernetes.driver.connectionTimeout": "60000",
+        "spark.kubernetes.driver.requestTimeout": "120000",
         "spark.scheduler.minRegisteredResourcesRatio": "0",  # the default polls every 100 ms before the first task
         "spark.authenticate": "true",
         "spark.network.crypto.enabled": "true",
