@@ -57,7 +57,9 @@ def _values(made: dict[str, str], pod_logs: Path) -> dict[str, Any]:
         "tenants": [{"namespace": TENANT, "create": True}],
         "releases": {"spark-4.1.2": {"image": made["spark"]}},
         "logAgent": {"podLogsPath": str(pod_logs)},
-        "workers": {"cpuOvercommit": 10, "memoryOvercommit": 4, "diskRequest": "none"},
+        # Thirty workers at once have room on two cores, and the operator goes before them when all want to run.
+        "operator": {"resources": {"requests": {"cpu": "200m"}}},
+        "workers": {"cpuOvercommit": 20, "memoryOvercommit": 4, "diskRequest": "none"},
         "store": {
             "endpoint": store.ENDPOINT,
             "region": store.REGION,
