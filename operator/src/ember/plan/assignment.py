@@ -64,9 +64,6 @@ def _owned(run: Object, settings: Settings, pod_name: str, prefix: str | None) -
         # The defaults, 10 s, would fail a driver that starts while the broker changes its leader.
         "spark.kubernetes.driver.connectionTimeout": "60000",
         "spark.kubernetes.driver.requestTimeout": "120000",
-        # On a busy node a driver may need long for its first TLS handshake; the default of 10 s would end it.
-        "spark.kubernetes.driver.connectionTimeout": "60000",
-        "spark.kubernetes.driver.requestTimeout": "60000",
         "spark.scheduler.minRegisteredResourcesRatio": "0",  # the default polls every 100 ms before the first task
         "spark.authenticate": "true",
         "spark.network.crypto.enabled": "true",
