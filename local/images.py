@@ -55,7 +55,7 @@ class Recipe:
 
 def copied(containerfile: str) -> list[str]:
     """Return what a Containerfile copies from its build context."""
-    lines = re.findall(r"^(?:COPY|ADD)\s+(.+)$", containerfile, re.MULTILINE)
+    lines = re.findall(r"^(?:COPY|ADD)\s+(.+)$", containerfile.replace("\\\n", " "), re.MULTILINE)
     return [source for line in lines if "--from=" not in line for source in _sources(line)]
 
 
@@ -130,12 +130,17 @@ class _Work:
 
     def build(self) -> str:
         """Have the image built; return its tag."""
-        while not self.engine.has(tag := self.tag()):
+        outdated: set[str] = set()
+        while (tag := self.tag()) in outdated or not self.engine.has(tag):
             with console.step(f"image {tag} built"):
                 self.engine.build(self.recipe.name, self._order(tag))
+            outdated.discard(tag)
             if self.tag() != tag:
                 console.say(f"Files of the image {self.recipe.name} have changed meanwhile; once more.")
-                self.engine.remove(tag)
+                outdated.add(tag)
+        # Not earlier: with an image go the layers that no other one needs, and the next build needs most of them.
+        for old in outdated:
+            self.engine.remove(old)
         return tag
 
     def push(self, registry: str) -> str:

@@ -1,7 +1,7 @@
 """Make the class data archive: JVMs of this image then start with Spark's classes loaded and verified.
 
 A driver (a gateway JVM that runs SparkSubmit, as Ember's worker does) and an executor, each in a JVM of its own, run a
-job against stand-ins for the pods API and S3. What the two load goes into one archive for both.
+job against the worker's stand-ins for the pods API and S3. What the two load goes into one archive for both.
 """
 
 import logging
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import arguments
-import stub_pods
-import stub_s3
 from py4j.java_gateway import GatewayParameters, JavaGateway
 from py4j.protocol import Py4JJavaError
+
+from ember.worker.warm import pods, store
 
 GATEWAY = "org.apache.spark.api.python.PythonGatewayServer"
 ENOUGH_SECONDS = 300.0
@@ -53,15 +53,15 @@ def train(work: Path, env: dict[str, str]) -> None:
     """Run the job, load into the driver what only the executor has loaded, and let the driver write the archive."""
     executors: list[subprocess.Popen[bytes]] = []
     codes: list[int] = []
-    api = stub_pods.start(lambda pod: executors.append(start_executor(pod, work, env)))
-    s3 = stub_s3.start({"in/a.txt": b"the quick brown fox jumps\n" * 100, "logs/": b""})
+    api = pods.start(lambda pod: executors.append(start_executor(pod, work, env)))
+    s3 = store.start({"in/a.txt": b"the quick brown fox jumps\n" * 100, "logs/": b""})
     info = work / "gateway"
     dump = [f"-XX:ArchiveClassesAtExit={arguments.ARCHIVE}", f"-XX:DumpLoadedClassList={work}/driver.classes"]
     command = [*JAVA, *HURRY, *dump, GATEWAY]
     driver = subprocess.Popen(command, env={**env, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(info)}, stdin=subprocess.PIPE)
     try:
         jvm = connect(driver, info)
-        submit(jvm, settings(api, s3), Path(__file__).with_name("job.py"))
+        submit(jvm, settings(api.url, s3.url), Path(__file__).with_name("job.py"))
         codes = [executor.wait(ENOUGH_SECONDS) for executor in executors]
         say("the job is done")
         load(jvm, listed(work / "executor.classes") - listed(work / "driver.classes"))
@@ -78,7 +78,7 @@ def settings(api: str, s3: str) -> dict[str, str]:
         "spark.app.id": "training",
         "spark.pyspark.python": sys.executable,
         "spark.kubernetes.container.image": "none",
-        "spark.kubernetes.driver.pod.name": stub_pods.DRIVER,
+        "spark.kubernetes.driver.pod.name": pods.DRIVER,
         "spark.kubernetes.authenticate.oauthToken": "none",
         "spark.kubernetes.executor.disableConfigMap": "true",
         "spark.driver.host": "127.0.0.1",
@@ -144,22 +144,29 @@ def load(jvm: Any, classes: set[str]) -> None:
     say(f"{len(classes) - failed} classes which only the executor had are loaded, {failed} are not")
 
 
-def start_executor(pod: dict[str, Any], work: Path, env: dict[str, str]) -> "subprocess.Popen[bytes]":
+def start_executor(pod: pods.Pod, work: Path, env: dict[str, str]) -> "subprocess.Popen[bytes]":
     """Start the executor that a posted pod describes."""
-    asked = {entry["name"]: entry.get("value", "") for entry in pod["spec"]["containers"][0]["env"]}
-    options = [value for name, value in sorted(asked.items()) if name.startswith("SPARK_JAVA_OPT_")]
-    arguments_of_executor = {
-        "--driver-url": asked["SPARK_DRIVER_URL"],
-        "--executor-id": asked["SPARK_EXECUTOR_ID"],
-        "--cores": asked["SPARK_EXECUTOR_CORES"],
-        "--app-id": asked["SPARK_APPLICATION_ID"],
-        "--resourceProfileId": asked["SPARK_RESOURCE_PROFILE_ID"],
+    asked = pods.executor_part(pod)
+    words = {
+        "--driver-url": asked["driverUrl"],
+        "--executor-id": asked["executorId"],
+        "--cores": asked["cores"],
+        "--app-id": asked["appId"],
+        "--resourceProfileId": asked["resourceProfileId"],
         "--hostname": "127.0.0.1",
         "--podName": pod["metadata"]["name"],
     }
-    words = [word for pair in arguments_of_executor.items() for word in pair]
-    command = [*JAVA, *HURRY, f"-XX:DumpLoadedClassList={work}/executor.classes", *options, EXECUTOR, *words]
-    return subprocess.Popen(command, env={**env, **asked}, stdin=subprocess.DEVNULL)
+    listing = f"-XX:DumpLoadedClassList={work}/executor.classes"
+    command = [
+        *JAVA,
+        *HURRY,
+        listing,
+        *asked["javaOptions"],
+        EXECUTOR,
+        *(word for pair in words.items() for word in pair),
+    ]
+    given = {item["name"]: item.get("value", "") for item in pod["spec"]["containers"][0]["env"]}
+    return subprocess.Popen(command, env={**env, **given}, stdin=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
