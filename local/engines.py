@@ -154,10 +154,10 @@ class Docker:
 
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
-    """End the builds that are going on when this ends by an interruption."""
+    """End the builds that are going on when this ends by an interruption, or something else fails."""
     try:
         yield
-    except KeyboardInterrupt:
+    except BaseException:
         for process in list(_builds):
             os.killpg(process.pid, signal.SIGTERM)
         raise

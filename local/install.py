@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from local import console, images, provider, store
 from local.data import Data
+from local.engines import stopping
 from local.errors import LocalError
 from local.kubectl import Kubectl, program
 from local.lock import locked
@@ -31,7 +33,7 @@ def install() -> Kubectl:
     """Have everything on the cluster, and return the way to it; quick when nothing changed."""
     with locked(cache_dir() / "install.lock", "another `install` or `reload`"):
         target = provider.current()
-        target.up()
+        _start(target)
         made = images.build_and_push(["spark", "operator", "minio"])
         cluster = Kubectl(target.kubeconfig)
         store.Store(cluster).install(made["minio"], Data())
@@ -47,6 +49,18 @@ def reload() -> None:
             raise LocalError("The cluster is not up: `make install` starts it and installs Ember.")
         made = images.build_and_push(["spark", "operator"])
         _install_chart(Kubectl(target.kubeconfig), _values(made, target.pod_logs), made["operator"])
+
+
+def _start(target: provider.Provider) -> None:
+    """Have the cluster up. From nothing, compilers build its programs while the images wait for their downloads."""
+    if target.healthy():
+        target.up()
+        return
+    target.prepare()
+    with ThreadPoolExecutor(1) as pool, stopping():
+        building = pool.submit(images.build)
+        target.up()
+        building.result()
 
 
 def _values(made: dict[str, str], pod_logs: Path) -> dict[str, Any]:

@@ -43,6 +43,9 @@ class KindCluster:
         """Where the kubelet keeps the logs of containers, in kind's nodes."""
         return Path("/var/log/pods")
 
+    def prepare(self) -> None:
+        """Do nothing: Docker and kind are there, or another provider would have been chosen."""
+
     def up(self) -> None:
         """Create the registry and the cluster, as far as they are missing."""
         if self.healthy():

@@ -30,6 +30,9 @@ class Provider(Protocol):
     def pod_logs(self) -> Path:
         """Directory on the nodes where the kubelet keeps the logs of containers."""
 
+    def prepare(self) -> None:
+        """Install what it needs, or name what is missing; `up` does it too."""
+
     def up(self) -> None:
         """Start the cluster; nothing happens if it is up."""
 

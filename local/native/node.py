@@ -60,6 +60,11 @@ class NativeNode:
         """Where the kubelet keeps the logs of containers."""
         return self._files.pod_logs
 
+    def prepare(self) -> None:
+        """See to Debian's packages, Go and rights."""
+        prerequisites.check_node()
+        prerequisites.check_go()
+
     def up(self) -> None:
         """Start the cluster, unless it runs."""
         prerequisites.check_node()
