@@ -13,7 +13,7 @@ help: ## this list
 # The stamp holds the hash of what it was made from, so that a changed requirement makes it anew.
 .venv/.stamp: pyproject.toml requirements.txt
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ember needs Python 3.11 or later")'
-	@echo "installing the Python packages of the development environment"
+	@echo "installing the Python packages of the development environment" >&2
 	@python3 -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@.venv/bin/uv pip install --quiet --python .venv/bin/python --requirement requirements.txt
