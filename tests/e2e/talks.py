@@ -1,7 +1,7 @@
 """Runs that stay, and do what the tests ask."""
 
 from tests.support.e2e.files import FILES, MAVEN, PACKAGE
-from tests.support.e2e.manifests import job_run
+from tests.support.e2e.manifests import QUICK, job_run
 
 _DEPENDENCIES = (
     f"--py-files {FILES}/helper.py --files {FILES}/note.txt --archives {FILES}/bundle.zip#bundle "
@@ -14,5 +14,5 @@ STEADY = job_run(
     "talk-steady",
     "talk.py",
     application="e2e-talks",
-    conf={"spark.dynamicAllocation.initialExecutors": "2", "spark.dynamicAllocation.maxExecutors": "2"},
+    conf=QUICK | {"spark.dynamicAllocation.initialExecutors": "2", "spark.dynamicAllocation.maxExecutors": "2"},
 )

@@ -23,6 +23,8 @@ SMALL = {
     "spark.dynamicAllocation.initialExecutors": "1",
     "spark.dynamicAllocation.maxExecutors": "1",
 }
+# JVMs that live for seconds: what the second compiler does would never pay.
+QUICK = {f"spark.{role}.extraJavaOptions": "-XX:TieredStopAtLevel=1" for role in ("driver", "executor")}
 
 
 def application(name: str, *, cpu: int, memory: int, disk: int = 400) -> Object:
@@ -38,11 +40,11 @@ def job_run(
     arguments: Sequence[str] = (),
     *,
     application: str = "e2e",
-    conf: Mapping[str, str] | None = None,
+    conf: Mapping[str, str] = QUICK,
     parameters: str = "",
 ) -> Object:
     """A run of a script of tests/e2e/jobs, or of whatever has a scheme; `conf` goes over the small sizes."""
-    settings = " ".join(f"--conf {key}={value}" for key, value in {**SMALL, **(conf or {})}.items())
+    settings = " ".join(f"--conf {key}={value}" for key, value in {**SMALL, **conf}.items())
     submit: Object = {
         "entryPoint": entry_point if ":" in entry_point else SCRIPTS + entry_point,
         "entryPointArguments": list(arguments),
