@@ -37,7 +37,7 @@ def install() -> Kubectl:
         made = images.build_and_push(["spark", "operator", "minio"])
         cluster = Kubectl(target.kubeconfig)
         store.Store(cluster).install(made["minio"], Data())
-        _install_chart(cluster, _values(made, target.pod_logs), made["operator"])
+        _install_chart(cluster, chart_values(made, target.pod_logs), made["operator"])
         return cluster
 
 
@@ -48,7 +48,7 @@ def reload() -> None:
         if not target.healthy():
             raise LocalError("The cluster is not up: `make install` starts it and installs Ember.")
         made = images.build_and_push(["spark", "operator"])
-        _install_chart(Kubectl(target.kubeconfig), _values(made, target.pod_logs), made["operator"])
+        _install_chart(Kubectl(target.kubeconfig), chart_values(made, target.pod_logs), made["operator"])
 
 
 def _start(target: provider.Provider) -> None:
@@ -63,7 +63,7 @@ def _start(target: provider.Provider) -> None:
         building.result()
 
 
-def _values(made: dict[str, str], pod_logs: Path) -> dict[str, Any]:
+def chart_values(made: dict[str, str], pod_logs: Path) -> dict[str, Any]:
     """Return the chart's values for a small machine: worker pods ask for less than they are allowed."""
     repository, _, tag = made["operator"].rpartition(":")
     return {

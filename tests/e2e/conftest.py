@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from local.lock import locked
+from local.paths import cache_dir
 from tests.support.e2e import files
 from tests.support.e2e.cluster import Cluster, installed
 from tests.support.e2e.manifests import Object, application, example
@@ -55,13 +57,15 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         pytest.exit(str(error), returncode=1)
     manifests = {m["metadata"]["name"]: m for item in request.session.items for m in _manifests(item)}
     cluster = Cluster(kubectl)
-    cluster.forget(manifests)
-    files.upload(cluster)
-    with cluster:
-        cluster.apply([*APPLICATIONS, *manifests.values()])
-        yield cluster
-    # The talks that no test has ended would wait, and hold their workers, for ten minutes more.
-    cluster.forget(name for name in manifests if name.startswith("talk-"))
+    # Names are fixed, so that what a failed session left can be looked at: one session at a time.
+    with locked(cache_dir() / "e2e.lock", "another session of end-to-end tests"):
+        cluster.forget(manifests)
+        files.upload(cluster)
+        with cluster:
+            cluster.apply([*APPLICATIONS, *manifests.values()])
+            yield cluster
+        # The talks that no test has ended would wait, and hold their workers, for ten minutes more.
+        cluster.forget(name for name in manifests if name.startswith("talk-"))
 
 
 @pytest.fixture
