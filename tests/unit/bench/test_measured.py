@@ -1,13 +1,14 @@
 """What the benchmark of starts reads from event logs, and how it shows it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.bench import performance
 from tests.bench.measured import Start, from_events, table
 
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     {"Event": "SparkListenerTaskStart", "Task Info": {"Launch Time": 104_500}},
     {"Event": "SparkListenerTaskStart", "Task Info": {"Launch Time": 103_500}},
     {"Event": "SparkListenerApplicationEnd", "Timestamp": 109_000},
