@@ -29,7 +29,9 @@ def start(tmp_path: Path, work: str) -> subprocess.Popen[str]:
     go.write_text(GO.format(started=tmp_path / "started", work=work))
     go.chmod(0o755)
     env = os.environ | {"EMBER_CACHE": str(tmp_path / "cache"), "PATH": f"{go.parent}:/usr/bin:/bin"}
-    script = "from local.programs.build import ensure; ensure(['kubernetes', 'etcd'])"
+    # Who starts the tests in the background has SIGINT ignored, and so would their children.
+    interruptible = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script = f"{interruptible}; from local.programs.build import ensure; ensure(['kubernetes', 'etcd'])"
     return subprocess.Popen([sys.executable, "-c", script], env=env, stderr=subprocess.PIPE, text=True)
 
 
