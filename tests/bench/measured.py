@@ -33,13 +33,14 @@ def from_events(asked: float, end_known: float, events: Sequence[dict[str, Any]]
 
 
 def table(columns: Mapping[str, Sequence[Start]]) -> str:
-    """Return a Markdown table: median (least-most) of each moment, and the first system's share of the second."""
+    """Return a Markdown table: median (least-most) of each moment, and each system's share of the last one's."""
     names = list(columns)
     lines = [f"| seconds until | {' | '.join(names)} | ratio |", f"|---|{'---|' * (len(names) + 1)}"]
     for moment, meaning in MOMENTS.items():
         values = [[getattr(start, moment) for start in columns[name]] for name in names]
         cells = [f"{median(v):.1f} ({min(v):.1f}-{max(v):.1f})" for v in values]
-        lines.append(f"| {meaning} | {' | '.join(cells)} | {median(values[0]) / median(values[1]):.2f} |")
+        shares = " / ".join(f"{median(own) / median(values[-1]):.2f}" for own in values[:-1])
+        lines.append(f"| {meaning} | {' | '.join(cells)} | {shares} |")
     return "\n".join(lines)
 
 
