@@ -12,7 +12,7 @@ from ember.model.base import StatusModel
 from ember.model.capacity import Capacity, CapacityLimit, CapacityUsage
 from ember.model.conditions import set_condition
 from ember.model.crd import APPLICATION, JOB_RUN, KINDS, Kind, definition
-from ember.model.jobrun import ExecutorCounts, JobRunStatus
+from ember.model.jobrun import ExecutorCounts, JobRunStatus, Startup
 from ember.model.labels import GROUP, VERSION
 from ember.model.states import ApplicationState, JobRunState
 from tests.support.api_server import ApiServer, Refused
