@@ -40,15 +40,21 @@ class Plain:
         self._store.put_object(Bucket=bucket, Key=key, Body=b"")
         conf = [part for name, value in self._settings(event_log).items() for part in ("--conf", f"{name}={value}")]
         submit = ["spark-submit", "--deploy-mode", "cluster", "--name", f"plain-{number}", *conf, *self._arguments]
-        command = [
-            "bash",
-            "-c",
-            'date +%s.%N; "$0" "$@" >/tmp/submit.log 2>&1 || tail -30 /tmp/submit.log; date +%s.%N',
-        ]
+        command = ["bash", "-c", 'date +%s.%N; "$0" "$@" >/tmp/submit.log 2>&1; date +%s.%N']
         said = self._cluster.run("exec", "-n", NAMESPACE, "client", "--", *command, *submit, timeout=180)
-        asked, *_, ended = said.split()
+        asked, ended = said.split()
+        self._check(number)
         self._cluster.run("delete", "pods", "-n", NAMESPACE, "-l", "spark-role", timeout=60)
         return from_events(float(asked), float(ended), results.events(self._store, event_log))
+
+    def _check(self, number: int) -> None:
+        """Fail with the last words of client and driver unless the run has succeeded: the exit code does not tell."""
+        drivers = self._cluster.list("pods", NAMESPACE, "spark-role=driver")
+        if [pod["status"]["phase"] for pod in drivers] == ["Succeeded"]:
+            return
+        client = self._cluster.run("exec", "-n", NAMESPACE, "client", "--", "grep", "-v", "^\tat ", "/tmp/submit.log")
+        said = [self._cluster.run("logs", "-n", NAMESPACE, pod["metadata"]["name"], "--tail=40") for pod in drivers]
+        raise RuntimeError("\n".join([f"plain-{number} has failed", client, *said]))
 
     def _settings(self, event_log: str) -> dict[str, str]:
         held = keys()
@@ -60,9 +66,14 @@ class Plain:
             "spark.kubernetes.container.image": self._image,
             "spark.kubernetes.driver.podTemplateFile": POD_FILE,
             "spark.kubernetes.executor.podTemplateFile": POD_FILE,
+            # As patient with a busy machine as Ember's drivers are.
+            "spark.kubernetes.submission.connectionTimeout": "60000",
+            "spark.kubernetes.submission.requestTimeout": "120000",
+            "spark.kubernetes.driver.connectionTimeout": "60000",
+            "spark.kubernetes.driver.requestTimeout": "120000",
             # What Ember's workers ask for in this cluster.
-            "spark.kubernetes.driver.request.cores": "0.1",
-            "spark.kubernetes.executor.request.cores": "0.1",
+            "spark.kubernetes.driver.request.cores": "0.05",
+            "spark.kubernetes.executor.request.cores": "0.05",
             "spark.executor.instances": "1",
             "spark.eventLog.enabled": "true",
             "spark.eventLog.rolling.enabled": "true",
