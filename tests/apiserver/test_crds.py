@@ -252,6 +252,7 @@ def full_job_run_status() -> JobRunStatus:
             "exit_code": 1,
             "driver_pod": "wordcount-1-abcdef-1-driver",
             "executors": ExecutorCounts(running=0, wanted=0, total=2),
+            "startup": Startup(driver="COLD", reason="none was ready", cold_executors=2, first_task_milliseconds=9000),
             "log_uri": "s3://demo/logs/applications/a/jobs/b/",
             "event_log_uri": "s3://demo/logs/applications/a/jobs/b/sparklogs/",
         }
