@@ -1,9 +1,10 @@
 """Modules imported beforehand, yet out of sight: a job sees them only when it imports them, and only if it means them.
 
-A job may bring a module of its own under the same name. So what was imported beforehand leaves `sys.modules`; at the
-first import of one of its packages each is looked up as an interpreter would, and comes back if that finds its file.
+A job may bring a module of its own under the same name. So what was imported beforehand leaves `sys.modules`; when the
+job imports one of them, each is looked up as an interpreter would, and comes back if that finds the same file.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -12,32 +13,54 @@ from collections.abc import Iterable, Sequence
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 
+Modules = dict[str, types.ModuleType]
+
 
 class Preloaded:
     """A finder that stands before all others. It lives in the process that imported, and in its forks."""
 
     def __init__(self) -> None:
-        self._modules: dict[str, types.ModuleType] = {}
+        self._groups: list[Modules] = []  # in the order of their import: later ones may need earlier ones
 
-    def hide(self, names: Iterable[str]) -> None:
-        """Take these modules out of sight."""
+    def load(self, names: Iterable[str]) -> None:
+        """Import these modules; what each of them brings along belongs to it."""
         for name in names:
-            self._modules[name] = sys.modules.pop(name)
+            before = set(sys.modules)
+            # A missing one only means that the job fails as it would have without us.
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+            self._groups.append({key: sys.modules[key] for key in set(sys.modules) - before})
+
+    def hide(self) -> None:
+        """Take them out of sight."""
+        for group in self._groups:
+            for name in group:
+                del sys.modules[name]
         sys.meta_path.insert(0, self)
 
     def find_spec(self, name: str, _path: Sequence[str] | None, _target: object = None) -> ModuleSpec | None:
-        """Bring everything back that would be found again, when the first of them is wanted."""
-        if name not in self._modules:
+        """Bring back a module that would be found again, and what came with it."""
+        number = next((number for number, group in enumerate(self._groups) if name in group), None)
+        if number is None or not self._keep(_top(name)):
             return None
-        sys.meta_path.remove(self)
-        modules, self._modules = self._modules, {}
-        tops = {top for top in (key.partition(".")[0] for key in modules) if top in sys.modules or _same(modules, top)}
-        for key, module in modules.items():
-            if key.partition(".")[0] in tops:
-                sys.modules.setdefault(key, module)
-        if name not in sys.modules:
-            return None
-        return importlib.util.spec_from_loader(name, _Here(sys.modules[name]))
+        if _top(name) in sys.stdlib_module_names or _top(name) in sys.modules:
+            # Not what the group is about: it comes alone, and what it needs when that is imported.
+            return importlib.util.spec_from_loader(name, _Here(self._groups[number].pop(name)))
+        for group in self._groups[: number + 1]:
+            wanted = {top for top in set(map(_top, group)) if self._keep(top)}
+            for key, module in group.items():
+                if _top(key) in wanted:
+                    sys.modules.setdefault(key, module)
+        del self._groups[: number + 1]
+        # The import system would take a module that is there already for its parent's work, and run it once more.
+        return importlib.util.spec_from_loader(name, _Here(sys.modules.pop(name)))
+
+    def _keep(self, top: str) -> bool:
+        """Whether a package is what an import would find; if not it is forgotten."""
+        if top in sys.modules or all(top not in group or _found_again(group[top]) for group in self._groups):
+            return True
+        self._groups = [{key: module for key, module in g.items() if _top(key) != top} for g in self._groups]
+        return False
 
 
 class _Here(Loader):
@@ -53,11 +76,14 @@ class _Here(Loader):
         module.__spec__ = self._spec
 
 
-def _same(modules: dict[str, types.ModuleType], name: str) -> bool:
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _found_again(module: types.ModuleType) -> bool:
     """True if an import would find the very file that the module came from."""
-    module = modules.get(name)
-    known = module.__spec__ if module else None
+    known = module.__spec__
     if known is None or not known.has_location:
         return True  # part of the interpreter, or made by another module
-    found = PathFinder.find_spec(name)
+    found = PathFinder.find_spec(module.__name__)
     return found is not None and found.origin == known.origin

@@ -177,10 +177,10 @@ def _warm(kind: str) -> None:
     _import(DAEMON_MODULES if kind == "executor" else WARM_MODULES)
     accumulators.look_more_often()
     if kind != "warm":
-        seen = set(sys.modules)
-        _import(COMMON_MODULES)
+        common = preloaded.Preloaded()
+        common.load(COMMON_MODULES)
         threads.remember()
-        preloaded.Preloaded().hide(set(sys.modules) - seen)
+        common.hide()
     # What is here now never becomes garbage: collections in the jobs need not look at (and copy) these pages.
     gc.collect()
     gc.freeze()

@@ -1,0 +1,13 @@
+import org.apache.spark.sql.SparkSession;
+
+public class Job {
+    public static void main(String[] arguments) {
+        System.out.println("arguments " + String.join("|", arguments));
+        SparkSession spark = SparkSession.builder().getOrCreate();
+        System.out.println(spark.range(10).count() + " " + spark.conf().get("spark.own") + " " + spark.sparkContext().appName());
+        System.out.println(Thread.currentThread().getContextClassLoader().getClass().getSimpleName());
+        System.out.println(Thread.currentThread().getContextClassLoader().getParent() == ClassLoader.getSystemClassLoader());
+        System.out.println(System.getProperty("own.property") + " " + System.getProperty("SPARK_SUBMIT"));
+        throw new IllegalStateException("user error");
+    }
+}
