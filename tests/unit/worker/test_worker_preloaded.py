@@ -80,7 +80,7 @@ def test_a_jobs_own_module_wins(folder: Path) -> None:
         import package, base, other
         print(package.__file__[-14:], "package.part" in sys.modules)
     """
-    assert run(folder, script) == ["own False", "own package", "own/package.py False"]
+    assert run(folder, script) == ["own False", "own package", "import other", "own/package.py False"]
 
 
 def test_a_module_that_is_gone_is_missing(folder: Path) -> None:

@@ -41,26 +41,23 @@ class Preloaded:
     def find_spec(self, name: str, _path: Sequence[str] | None, _target: object = None) -> ModuleSpec | None:
         """Bring back a module that would be found again, and what came with it."""
         number = next((number for number, group in enumerate(self._groups) if name in group), None)
-        if number is None or not self._keep(_top(name)):
+        if number is None:
             return None
-        if _top(name) in sys.stdlib_module_names or _top(name) in sys.modules:
-            # Not what the group is about: it comes alone, and what it needs when that is imported.
+        # A module of Python's own, or a part of what the job has anyway, comes alone: what it needs is imported by it.
+        alone = _top(name) in sys.stdlib_module_names or _top(name) in sys.modules
+        for index, group in enumerate(self._groups[: number + 1]):
+            tops = {_top(name)} if alone else set(map(_top, group))
+            if not all(top in sys.modules or _found_again(group[top]) for top in tops & group.keys()):
+                # The job brings a part of it: what was imported with another one is of no use.
+                del self._groups[index:]
+                return None
+        if alone:
             return importlib.util.spec_from_loader(name, _Here(self._groups[number].pop(name)))
         for group in self._groups[: number + 1]:
-            wanted = {top for top in set(map(_top, group)) if self._keep(top)}
-            for key, module in group.items():
-                if _top(key) in wanted:
-                    sys.modules.setdefault(key, module)
+            sys.modules.update({key: module for key, module in group.items() if key not in sys.modules})
         del self._groups[: number + 1]
         # The import system would take a module that is there already for its parent's work, and run it once more.
         return importlib.util.spec_from_loader(name, _Here(sys.modules.pop(name)))
-
-    def _keep(self, top: str) -> bool:
-        """Whether a package is what an import would find; if not it is forgotten."""
-        if top in sys.modules or all(top not in group or _found_again(group[top]) for group in self._groups):
-            return True
-        self._groups = [{key: module for key, module in g.items() if _top(key) != top} for g in self._groups]
-        return False
 
 
 class _Here(Loader):
