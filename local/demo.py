@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from local import console, results
-from local.errors import LocalError
 from local.install import TENANT, install
 from local.kubectl import Kubectl, Object
 from local.store import Store
@@ -63,7 +62,7 @@ def _show_until_ended(runs: Watch, began: float) -> None:
             console.say(f"{event.at - began:6.1f} s  {event.name:<14}{line}")
         if all(_state(runs.current.get(name)) in ENDED for name in NAMES):
             return
-    raise LocalError(f"The runs have not ended within {console.duration(RUN_SECONDS)}.")
+    console.say(f"The runs have not all ended within {console.duration(RUN_SECONDS)}.")
 
 
 def _line(event: Event) -> str:
@@ -101,10 +100,10 @@ def _show_table(cluster: Kubectl) -> None:
 
 def _report(cluster: Kubectl, client: Any, run: Object, executors: list[str]) -> list[str]:
     """Show a run's logs and results; return what is wrong with them."""
-    name, status = run["metadata"]["name"], run["status"]
+    name, status = run["metadata"]["name"], run.get("status", {})
     log_uri = status.get("logUri", "")
     console.say(f"\n{name}\n  logs     {log_uri or 'none'}")
-    problems = [] if _state(run) == "SUCCESS" else [f"{name} ended as {_state(run)}: {status.get('stateDetails')}"]
+    problems = [] if _state(run) == "SUCCESS" else [f"{name} is {_state(run)}: {status.get('stateDetails')}"]
     missing = results.missing_logs(client, log_uri, executors) if log_uri else ["its log"]
     problems += [f"{name}: {uri} is not in the store" for uri in missing]
     if not executors:
@@ -130,7 +129,7 @@ def _show_first_lines(text: str) -> None:
 def _show_failure(cluster: Kubectl, client: Any, run: Object) -> None:
     """Show the run's events and the end of what its driver said."""
     console.say(cluster.run("events", "-n", TENANT, "--for", f"jobrun/{run['metadata']['name']}").rstrip())
-    stderr = f"{run['status'].get('logUri', '').rstrip('/')}/SPARK_DRIVER/stderr.gz"
+    stderr = f"{run.get('status', {}).get('logUri', '').rstrip('/')}/SPARK_DRIVER/stderr.gz"
     if stderr in results.keys(client, stderr):
         for line in results.read_log(client, stderr).splitlines()[-LAST_LINES:]:
             console.say(f"    ! {line[:240]}")

@@ -41,13 +41,22 @@ def rolled_out(workload: Object | None) -> bool:
 
 
 def hopeless(pods: list[Object]) -> str:
-    """Return the first pod that will not start by itself, with the reason; empty if there is none."""
-    for pod in pods:
+    """Return the first pod that will not start by itself, with the reason; empty if there is none.
+
+    Of pods that do the same only the newest counts: the older ones are being replaced, perhaps for that very reason.
+    """
+    newest = {_role(pod): pod for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))}
+    for pod in newest.values():
         for container in pod.get("status", {}).get("containerStatuses", []):
             waiting = container["state"].get("waiting", {})
             if waiting.get("reason") in HOPELESS:
                 return f"pod {pod['metadata']['name']}: {waiting['reason']}: {waiting.get('message', '')}".strip(": ")
     return ""
+
+
+def _role(pod: Object) -> tuple[str, ...]:
+    labels = pod["metadata"].get("labels", {})
+    return tuple(labels.get(f"app.kubernetes.io/{name}", "") for name in ("name", "component"))
 
 
 def explain(cluster: Kubectl, namespace: str, lines: int = 15) -> None:

@@ -15,9 +15,13 @@ def daemon_set(**status: int) -> dict[str, Any]:
     return {"kind": "DaemonSet", "metadata": {"generation": 1}, "spec": {}, "status": seen | status}
 
 
-def waiting(reason: str) -> dict[str, Any]:
-    state = {"waiting": {"reason": reason, "message": "m"}}
-    return {"metadata": {"name": "p"}, "status": {"containerStatuses": [{"state": state}]}}
+def waiting(reason: str, *, component: str = "operator", second: int = 0) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/component": component}
+    meta = {"name": "p", "labels": labels, "creationTimestamp": f"2026-11-21T10:00:{second:02}Z"}
+    return {
+        "metadata": meta,
+        "status": {"containerStatuses": [{"state": {"waiting": {"reason": reason, "message": "m"}}}]},
+    }
 
 
 def test_a_deployment_is_rolled_out_when_all_its_pods_are_new_and_available() -> None:
@@ -36,5 +40,11 @@ def test_a_daemon_set_is_rolled_out_on_all_of_its_nodes() -> None:
 
 
 def test_a_pod_that_waits_for_what_will_come_is_not_given_up() -> None:
+    stuck = waiting("CrashLoopBackOff", component="logagent")
     assert hopeless([waiting("ContainerCreating")]) == ""
-    assert hopeless([waiting("ContainerCreating"), waiting("CrashLoopBackOff")]) == "pod p: CrashLoopBackOff: m"
+    assert hopeless([waiting("ContainerCreating"), stuck]) == "pod p: CrashLoopBackOff: m"
+
+
+def test_a_pod_that_is_being_replaced_says_nothing() -> None:
+    assert hopeless([waiting("ContainerCreating", second=1), waiting("CrashLoopBackOff", second=0)]) == ""
+    assert hopeless([waiting("CrashLoopBackOff", second=1), waiting("ContainerCreating", second=0)])
