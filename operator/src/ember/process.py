@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -50,8 +50,17 @@ UNHEALTHY_SECONDS = 300.0  # without one good comparison with the cluster: the p
 class Operator:
     """One process's worth of Ember."""
 
-    def __init__(self, settings: Settings, cluster: Cluster, metrics: OperatorMetrics, pod: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        metrics: OperatorMetrics,
+        pod: str,
+        take_signals: Callable[[], None],
+    ) -> None:
         self.settings, self.cluster, self.metrics, self.pod = settings, cluster, metrics, pod
+        # kopf takes the process's signals for itself when it begins; then they are taken back.
+        self._take_signals = take_signals
         self.index = Index()
         self.applier = Applier(cluster, self.index, instance=pod)
         self.resync = Resync(cluster, self.index, settings.served_namespaces)
@@ -96,10 +105,13 @@ class Operator:
             log.info("leading", extra={"namespaces": self.settings.served_namespaces})
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew_certificate(broker), name="certificate")
-                group.create_task(_ends(watch(self.index, self.settings.served_namespaces), "a watch"), name="watch")
+                group.create_task(_ends(self._watch(), "a watch"), name="watch")
                 group.create_task(reconciler.queue.run(), name="reconcile")
                 group.create_task(self._keep_in_step(), name="resync")
                 group.create_task(keep_gauges(self.index, reconciler.queue, self.metrics), name="gauges")
+
+    async def _watch(self) -> None:
+        await watch(self.index, self.settings.served_namespaces, self._take_signals)
 
     async def _identity(self) -> Identity:
         host = self.settings.broker_host
@@ -155,14 +167,17 @@ async def run_operator(settings: Settings) -> int:
     metrics = OperatorMetrics()
     pod = os.environ["POD_NAME"]
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def take_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
     def observe(verb: str, resource: str, code: str, _seconds: float) -> None:
         metrics.api_requests.labels(verb, resource, code).inc()
 
     cluster = await Cluster.connect(observe)
-    operator = Operator(settings, cluster, metrics, pod)
+    take_signals()
+    operator = Operator(settings, cluster, metrics, pod, take_signals)
     leader = settings.leader
     timing = Timing(leader.lease_duration, leader.renew_deadline, leader.retry_period)
     elector = Elector(cluster, settings.release_namespace, LEASE, pod, timing)

@@ -1,7 +1,9 @@
 """kopf: its watches feed the index, and nothing else. Why it is used like this: docs/designs/0002-kopf.md."""
 
+import asyncio
 import copy
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import kopf
@@ -47,16 +49,28 @@ class _NoProgress(kopf.ProgressStorage):
         return essence
 
 
-async def watch(index: Index, namespaces: list[str]) -> None:
-    """Feed the index until cancelled. Ends by an exception when a watch is broken for good: let the process restart."""
-    await kopf.operator(
-        registry=_registry(index),
-        settings=_settings(),
-        namespaces=namespaces,
-        clusterwide=False,
-        standalone=True,  # our own Lease decides who leads
-        identity=_UNUSED,
-    )
+async def watch(index: Index, namespaces: list[str], begun: Callable[[], None]) -> None:
+    """Feed the index until cancelled. Ends by an exception when a watch is broken for good: let the process restart.
+
+    `begun` is called once kopf has taken the process's signals, so that they can be taken back.
+    """
+    ready = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_when(ready, begun))
+        await kopf.operator(
+            registry=_registry(index),
+            settings=_settings(),
+            namespaces=namespaces,
+            clusterwide=False,
+            standalone=True,  # our own Lease decides who leads
+            identity=_UNUSED,
+            ready_flag=ready,
+        )
+
+
+async def _when(event: asyncio.Event, do: Callable[[], None]) -> None:
+    await event.wait()
+    do()
 
 
 def _registry(index: Index) -> kopf.OperatorRegistry:
