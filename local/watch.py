@@ -22,6 +22,8 @@ class Event:
     object: Object
     at: float
     """When it was seen, on the monotonic clock."""
+    wall: float
+    """The same in epoch seconds, to compare it with what others have written."""
 
     @property
     def name(self) -> str:
@@ -106,7 +108,7 @@ class Watch:
                 self.current.pop(name, None)
             else:
                 self.current[name] = item
-            self.history.append(Event(kind, item, time.monotonic()))
+            self.history.append(Event(kind, item, time.monotonic(), time.time()))
             self._changed.notify_all()
 
     def _alive(self) -> None:
@@ -117,6 +119,11 @@ class Watch:
 def runs_path(namespace: str) -> str:
     """Return the path of a namespace's JobRuns."""
     return f"/apis/ember-spark.io/v1alpha1/namespaces/{namespace}/jobruns"
+
+
+def applications_path(namespace: str) -> str:
+    """Return the path of a namespace's EMRApplications."""
+    return f"/apis/ember-spark.io/v1alpha1/namespaces/{namespace}/emrapplications"
 
 
 def pods_path(namespace: str) -> str:

@@ -8,41 +8,57 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from local import console
+from local.kubectl import Kubectl
 from local.store import Store
-from tests.bench import performance
+from tests.bench import memory, performance, pictures
 from tests.bench.ember import Ember, WarmEmber
-from tests.bench.measured import Start, as_json, table
+from tests.bench.measured import Start, as_json, table, times_faster
 from tests.bench.plain import Plain
 from tests.support.e2e.cluster import Cluster, installed
 from tests.support.e2e.manifests import SMALL
 
 RESULTS = Path(__file__).parents[2] / "build" / "bench" / "start.json"
-NAMES = ("Ember, warm", "Ember, cold", "plain spark-submit")
+PICTURE = performance.PAGE.parent / "images" / "start.png"
 SIZES = {name: value for name, value in SMALL.items() if "dynamicAllocation" not in name}
+TRIVIAL = ["s3://demo/bench/trivial.py"]
+WORDCOUNT = ["s3://demo/scripts/wordcount.py", "s3://demo/input/"]
+WARM, COLD, PLAIN = "Ember, warm", "Ember, cold", "plain spark-submit"
+WARM_TRIVIAL = "Ember, warm, trivial job"
+
+Measure = Callable[[int], Start]
 
 
 def main() -> int:
     """Measure, print, and keep."""
     chosen = _parser().parse_args()
-    warm, ember, plain = _systems()
-    for system in (warm, ember, plain):
-        system.prepare()
+    cluster = installed()
+    store = Store(cluster).client
+    store.put_object(
+        Bucket="demo", Key="bench/trivial.py", Body=(Path(__file__).parent / "jobs/trivial.py").read_bytes()
+    )
+    warm, cold, plain = WarmEmber(cluster, store), Ember(cluster, store), _plain(cluster, store)
     try:
-        columns = _measure((warm.start, ember.start, plain.start), chosen.runs)
+        for system in (warm, cold):
+            system.prepare(TRIVIAL)
+        plain.prepare()
+        used = memory.of_pods(cluster, warm.idle_workers())
+        columns = _measure(_columns(warm, cold, plain), chosen.runs)
     finally:
-        plain.remove()
-        warm.remove()
+        for part in (plain, warm, cold):
+            part.remove()
     text = table(columns)
-    console.say(f"\n{text}")
+    console.say(f"\n{text}\n{used}")
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(as_json(columns), indent=1))
     console.say(f"\nAll figures: {RESULTS}")
     if chosen.record:
-        performance.record("start", _section(text, chosen.runs))
+        pictures.starts({name: [start.first_task for start in starts] for name, starts in columns.items()}, PICTURE)
+        performance.record("start", _section(columns, chosen.runs, used))
     return 0
 
 
@@ -53,41 +69,54 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _systems() -> tuple[WarmEmber, Ember, Plain]:
-    cluster = installed()
-    store = Store(cluster).client
+def _plain(cluster: Kubectl, store: Any) -> Plain:
     image = Cluster(cluster).settings()["releases"]["spark-4.1.2"]["image"]
-    ember_job = ["s3://demo/scripts/wordcount.py", "s3://demo/input/", "s3://demo/output/bench-ember/"]
-    plain_job = ["s3a://demo/scripts/wordcount.py", "s3a://demo/input/", "s3a://demo/output/bench-plain/"]
-    none: dict[str, str] = {}
-    own = (cluster, store, none, ember_job)
-    return WarmEmber(*own), Ember(*own), Plain(cluster, store, image, SIZES, plain_job)
+    job = [word.replace("s3://", "s3a://") for word in (*WORDCOUNT, "s3://demo/output/bench-plain/")]
+    return Plain(cluster, store, image, SIZES, job)
 
 
-def _measure(systems: Sequence[Callable[[int], Start]], runs: int) -> dict[str, list[Start]]:
+def _columns(warm: Ember, cold: Ember, plain: Plain) -> dict[str, Measure]:
+    count = [*WORDCOUNT, "s3://demo/output/bench-ember/"]
+    return {
+        WARM_TRIVIAL: lambda number: warm.start(f"trivial-{number}", TRIVIAL),
+        WARM: lambda number: warm.start(f"wordcount-{number}", count),
+        COLD: lambda number: cold.start(f"wordcount-{number}", count),
+        PLAIN: plain.start,
+    }
+
+
+def _measure(systems: dict[str, Measure], runs: int) -> dict[str, list[Start]]:
     """Run all in turn; the first of each finds files and images that nobody has read yet, and does not count."""
-    columns: dict[str, list[Start]] = {name: [] for name in NAMES}
+    columns: dict[str, list[Start]] = {name: [] for name in systems}
     for number in range(runs + 1):
-        for name, measure in zip(NAMES, systems, strict=True):
+        for name, measure in systems.items():
             start = measure(number)
-            note = "" if number else " (does not count)"
-            console.say(f"{name}: first task {start.first_task:.1f} s, end known {start.end_known:.1f} s{note}")
+            note = f"{number}/{runs}" if number else "does not count"
+            console.say(f"{name}: first task {start.first_task:.2f} s, end known {start.end_known:.2f} s ({note})")
             if number:
                 columns[name].append(start)
     return columns
 
 
-def _section(text: str, runs: int) -> str:
+def _section(columns: dict[str, list[Start]], runs: int, used: str) -> str:
     """Return the section of docs/performance.md."""
+    warm, cold = (times_faster(columns[name], columns[PLAIN]) for name in (WARM, COLD))
     return f"""## From the request to the first task
 
-{text}
+![Seconds from the request to the first task](images/start.png)
 
-Median (least-most) of {runs} runs each, in turn, on one node with {os.cpu_count()} cores ({platform.machine()}).
-The job is examples/jobs/wordcount.py over S3A (MinIO in the same node), with a driver and an executor of 1 vCPU and
-1 GB of heap each; the warm column's workers are pre-initialized ones of 4 GB, a fresh pair each time.
-Ember's clock starts before `kubectl apply`, spark-submit's when spark-submit starts, inside a pod of the cluster.
-Both use the same image. `make bench-start` repeats it.
+{table(columns)}
+
+Median, 95th percentile (least-most) of {runs} runs each, in turn, on one node with {os.cpu_count()} cores
+({platform.machine()}). By the medians, the first task comes {warm:.1f} times sooner than with plain spark-submit when
+workers are pre-initialized, and {cold:.1f} times sooner when they are not.
+
+The job is examples/jobs/wordcount.py over S3A (MinIO in the same node), the trivial one tests/bench/jobs/trivial.py; a
+driver and an executor of 1 vCPU and 1 GB of heap each; the pre-initialized ones have 4 GB, a fresh pair each time.
+Ember's clock starts before `kubectl apply`, spark-submit's when spark-submit starts, inside a pod of the cluster. All
+use the same image. {used}
+
+`.venv/bin/python -m tests.bench.start --runs {runs} --record` has written this.
 """
 
 

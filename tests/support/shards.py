@@ -13,7 +13,7 @@ from ember.plan.actions import Action, Plan
 from ember.plan.application import plan_shard
 from ember.plan.facts import ExecutorRequest, UploadReport, WorkerReport
 from ember.plan.pods import PodBuilder
-from ember.plan.pool import wanted_shapes
+from ember.plan.pool import stocks
 from ember.plan.view import Shard
 
 NAMESPACE, APPLICATION = "team-a", "analytics"
@@ -85,16 +85,29 @@ class World:
         )
         return self
 
-    def warm(self, role: str = "driver", number: int = 1, *, ready: bool = True, **state: Any) -> "World":
+    def warm(
+        self, role: str = "driver", number: int = 1, *, ready: bool = True, kind: str = "", **state: Any
+    ) -> "World":
         """A pre-initialized worker of the application's pool, as Ember itself would make it."""
         shard = self.shard()
         assert shard.application is not None
-        shape = next(shape for shape in wanted_shapes(shard) if shape.role == role)
+        own = [one.shape for one in stocks(shard) if one.shape.role == role]
+        shape = next(shape for shape in own if shape.kind == (kind or shape.kind))
         obj, name = shard.application.object, f"warm-{role}-{number}"
         pod = self.gatherer.pods.warm(obj, shape, shard.image(), name, reserved=False)
         pod["metadata"]["labels"] |= state.pop("labels", {})
         self._pod(pod, **({"running": True} | state))
         return self.report(name, "ready") if ready else self
+
+    def claimed(self, name: str, run: str = "run-1", at: float | None = None) -> "World":
+        """A run has claimed a pre-initialized worker."""
+        pod = self._find(name)
+        meta = {**pod["metadata"], "resourceVersion": str(next(_versions))}
+        meta["labels"] = meta["labels"] | {labels.JOB_RUN_UID: f"uid-{run}", labels.ATTEMPT: "1"}
+        moment = datetime.fromtimestamp(self.now if at is None else at, UTC).isoformat()
+        meta["annotations"] = meta["annotations"] | {labels.JOB_RUN_NAME: run, labels.CLAIMED_AT: moment}
+        self.index.put(Kind.POD, {**pod, "metadata": meta})
+        return self
 
     def waits_for(self, run: str, *numbers: int) -> "World":
         """The run's driver asks for these executors."""

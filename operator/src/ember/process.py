@@ -92,7 +92,7 @@ class Operator:
         secrets = StoreSecrets(self.cluster, self.settings.store.secret_name)
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(Store(self.settings.store, secrets.credentials))
-            hands = Hands(self.index, self.applier, store, gatherer)
+            hands = Hands(self.index, self.applier, store, gatherer, self.metrics)
             reconciler = Reconciler(self.index, gatherer, hands, self.metrics)
             await self.resync.run(datetime.now(UTC))  # nothing is decided before everything was seen once
             self.synced_at = time.monotonic()
@@ -108,7 +108,7 @@ class Operator:
                 group.create_task(_ends(self._watch(), "a watch"), name="watch")
                 group.create_task(reconciler.queue.run(), name="reconcile")
                 group.create_task(self._keep_in_step(), name="resync")
-                group.create_task(keep_gauges(self.index, reconciler.queue, self.metrics), name="gauges")
+                group.create_task(keep_gauges(gatherer, reconciler.queue, self.metrics), name="gauges")
 
     async def _watch(self) -> None:
         await watch(self.index, self.settings.served_namespaces, self._take_signals)

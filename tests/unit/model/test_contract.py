@@ -57,6 +57,7 @@ PATTERN_DIFFERS = {
     "UriString",  # only s3://
     "ImageUri",  # any registry, not only ECR
     "PrometheusUrlString",  # any server
+    "WorkerTypeString",  # of Spark applications: drivers and executors
     "PolicyDocument",
     "Arn",  # their patterns hold control characters; they refuse nothing of use
     "ConfigurationPropertyValue",  # EMR's shape allows an empty value by its length and refuses it by its pattern

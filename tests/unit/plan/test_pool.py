@@ -1,11 +1,14 @@
 """Pre-initialized workers: keeping them, claiming them, going cold."""
 
+import json
 from typing import Any
 
 import pytest
 
+from ember.kube.index import Kind
 from ember.model.capacity import Capacity
 from ember.plan.actions import (
+    Announce,
     Claim,
     CreateDriver,
     CreateExecutor,
@@ -15,9 +18,10 @@ from ember.plan.actions import (
     SetApplicationStatus,
     SetRunStatus,
 )
-from ember.plan.pool import back_off
+from ember.plan.pods import PodBuilder
 from ember.plan.warm import heap_of, why_cold
-from tests.support.shards import World
+from ember.plan.warmups import back_off
+from tests.support.shards import World, pod_status, settings
 
 BIG = " ".join(f"--conf spark.{role}.{what}" for role in ("executor", "driver") for what in ("cores=2", "memory=3g"))
 
@@ -154,6 +158,14 @@ def test_a_failed_warm_up_goes_and_its_successor_comes_after_a_pause() -> None:
     assert len(seen.later(6).actions(CreateWarm)) == 1
 
 
+def test_a_warm_up_that_says_itself_that_it_failed_counts_as_one() -> None:
+    seen = world(drivers=1, executors=0).warm("driver", ready=False)
+    seen.report("warm-driver-1", "ended", 1, "the warm-up failed: no room")
+    assert seen.actions(CreateWarm) == []
+    assert seen.shard().warm_ups.failures == 1
+    assert len(seen.later(6).actions(CreateWarm)) == 1
+
+
 def test_a_warm_up_that_never_ends_is_given_up() -> None:
     seen = world(drivers=1, executors=0).warm("driver", ready=False)
     assert seen.actions(DeleteWorker) == []
@@ -168,9 +180,7 @@ def test_a_run_waits_for_a_driver_that_is_nearly_ready_but_not_for_one_that_is_o
 
 
 def test_a_claimed_worker_that_did_not_get_its_cpu_gets_it_later() -> None:
-    claimed = {"spark-role": "driver", "ember-spark.io/job-run-uid": "uid-run-1", "ember-spark.io/attempt": "1"}
-    seen = world(drivers=1, executors=0, maximum=None).warm("driver", 1, labels=claimed)
-    seen._find("warm-driver-1")["metadata"]["annotations"]["ember-spark.io/job-run-name"] = "run-1"
+    seen = world(drivers=1, executors=0, maximum=None).warm("driver", 1).claimed("warm-driver-1")
     seen.job_run(state="RUNNING").report("warm-driver-1", "started")
     assert [a.key[1] for a in seen.actions(ResizeWorker)] == ["warm-driver-1"]
 
@@ -196,20 +206,141 @@ def test_a_warm_heap_leaves_the_usual_overhead() -> None:
 
 
 def test_a_claimed_driver_that_dies_before_the_job_began_is_replaced_without_spending_the_attempt() -> None:
-    claimed = {"spark-role": "driver", "ember-spark.io/job-run-uid": "uid-run-1", "ember-spark.io/attempt": "1"}
-    seen = world(drivers=2, executors=0, maximum=None).warm("driver", 1, labels=claimed).warm("driver", 2)
-    pod = seen._find("warm-driver-1")
-    pod["metadata"]["annotations"]["ember-spark.io/job-run-name"] = "run-1"
+    seen = world(drivers=2, executors=0, maximum=None).warm("driver", 1).warm("driver", 2).claimed("warm-driver-1")
     seen.job_run(state="SCHEDULED").report("warm-driver-1", "ended", 137)
     assert [c.worker.name for c in seen.actions(Claim)] == ["warm-driver-2"]
     assert [a.key[1] for a in seen.actions(DeleteWorker)] == ["warm-driver-1"]
 
 
 def test_one_that_dies_after_the_job_began_fails_the_run() -> None:
-    claimed = {"spark-role": "driver", "ember-spark.io/job-run-uid": "uid-run-1", "ember-spark.io/attempt": "1"}
-    seen = world(drivers=2, executors=0, maximum=None).warm("driver", 1, labels=claimed).warm("driver", 2)
-    pod = seen._find("warm-driver-1")
-    pod["metadata"]["annotations"]["ember-spark.io/job-run-name"] = "run-1"
+    seen = world(drivers=2, executors=0, maximum=None).warm("driver", 1).warm("driver", 2).claimed("warm-driver-1")
     seen.job_run(state="SCHEDULED").report("warm-driver-1", "ended", 137, marks={"submit": 1.0})
     assert seen.actions(Claim) == []
     assert next(a.status["state"] for a in seen.actions(SetRunStatus)) == "FAILED"
+
+
+def test_a_driver_that_was_warm_for_long_has_all_the_time_to_start_its_job() -> None:
+    seen = world(drivers=1, executors=0, maximum=None).warm("driver").later(3600).claimed("warm-driver-1")
+    seen.job_run(state="PENDING")
+    assert next(a.status["state"] for a in seen.actions(SetRunStatus)) == "SCHEDULED"
+    assert next(a.status["state"] for a in seen.later(601).actions(SetRunStatus)) == "FAILED"
+
+
+@pytest.mark.parametrize(("said", "replaced"), [("ready", True), ("assigned", False), ("started", False)])
+def test_a_driver_that_is_killed_without_a_word_may_have_begun_once_it_was_told_its_run(
+    said: str, replaced: bool
+) -> None:
+    seen = world(drivers=2, executors=0, maximum=None).warm("driver", 1).warm("driver", 2).claimed("warm-driver-1")
+    seen.job_run(state="SCHEDULED").report("warm-driver-1", said)
+    killed = {**seen._find("warm-driver-1"), "status": pod_status(exit_code=137, reason="Error")}
+    killed["metadata"] = {**killed["metadata"], "resourceVersion": "1000000"}
+    seen.index.put(Kind.POD, killed)
+    assert bool(seen.actions(Claim)) == replaced
+    assert any(a.status["state"] == "FAILED" for a in seen.actions(SetRunStatus)) != replaced
+
+
+def test_the_estimate_follows_the_application_s_own_warm_ups() -> None:
+    seen = world("STARTING", drivers=2, executors=0).warm("driver", 1, ready=False).later(100)
+    seen.report("warm-driver-1", "ready")
+    details = seen.actions(SetApplicationStatus)[0].status["stateDetails"]
+    assert details == "1/2 pre-initialized workers are ready, about 100 s left"
+
+
+def test_the_status_counts_each_entry() -> None:
+    seen = world(drivers=2, executors=1).warm("driver", 1).warm("driver", 2, ready=False)
+    status = seen.actions(SetApplicationStatus)[0].status
+    assert status["initialCapacity"] == {
+        "DRIVER": {"wanted": 2, "warming": 1, "idle": 1},
+        "EXECUTOR": {"wanted": 1, "warming": 0, "idle": 0},
+    }
+
+
+TWO_SIZES = pool(drivers=0, executors=1) | {
+    "EXECUTOR_large": {"workerCount": 1, "workerConfiguration": {"cpu": "2 vCPU", "memory": "8 GB"}}
+}
+
+
+def test_several_sizes_of_one_type_are_kept_side_by_side() -> None:
+    seen = World().application(maximum=None, initialCapacity=TWO_SIZES)
+    sizes = [a.pod["metadata"]["annotations"]["ember-spark.io/worker"] for a in seen.actions(CreateWarm)]
+    assert [json.loads(size)["cpu"] for size in sizes] == [1, 2]
+    seen.warm("executor", 1, kind="EXECUTOR").warm("executor", 2, kind="EXECUTOR_large")
+    assert seen.actions(CreateWarm) == []
+    assert seen.actions(DeleteWorker) == []
+    seen.job_run(state="RUNNING").driver(running=True).waits_for("run-1", 1)
+    assert [c.worker.name for c in seen.actions(Claim)] == ["warm-executor-1"]
+    seen.job_run("run-2", state="RUNNING", parameters=BIG).driver("run-2", running=True).waits_for("run-2", 1)
+    assert [c.worker.name for c in seen.actions(Claim)] == ["warm-executor-1", "warm-executor-2"]
+
+
+def test_where_the_maximum_has_no_room_for_a_successor_an_outdated_worker_makes_it() -> None:
+    seen = world(maximum=2, drivers=2, executors=0)
+    for number in (1, 2):
+        seen.warm("driver", number, labels={"ember-spark.io/pool": "outdated"})
+    assert seen.actions(CreateWarm) == []
+    assert [a.key[1] for a in seen.actions(DeleteWorker)] == ["warm-driver-1"]
+
+
+def test_a_changed_setting_of_the_platform_makes_workers_outdated() -> None:
+    seen = world(drivers=1, executors=0).warm("driver")
+    assert seen.actions(CreateWarm) == []
+    seen.gatherer.pods = PodBuilder(settings(store={"endpoint": "http://elsewhere:9000"}), "CA")
+    assert len(seen.actions(CreateWarm)) == 1
+
+
+def test_a_slip_in_the_specification_costs_no_worker() -> None:
+    seen = world(drivers=1, executors=0).warm("driver")
+    seen.application(maximum=8, initialCapacity=pool(drivers=1, executors=0), releaseLabel="spark-9.9")
+    assert seen.actions(DeleteWorker) == []
+    assert seen.actions(CreateWarm) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (pool(drivers=1, executors=8), ["initialCapacity", "cpu", "maximumCapacity"]),
+        (pool(drivers=1, executors=0, memory="64 GB"), ["initialCapacity.DRIVER", "2-8 GB"]),
+    ],
+)
+def test_a_capacity_that_can_never_be_is_refused_with_the_field_and_the_rule(
+    wanted: dict[str, Any], words: list[str]
+) -> None:
+    status = World().application("CREATING", 8, initialCapacity=wanted).actions(SetApplicationStatus)[0].status
+    assert status["state"] == "CREATING"
+    assert all(word in status["stateDetails"] for word in words), status["stateDetails"]
+
+
+def condition(seen: World) -> tuple[str, str, str]:
+    status = seen.actions(SetApplicationStatus)[0].status
+    found = next(c for c in status["conditions"] if c["type"] == "InitialCapacityReady")
+    return found["status"], found["reason"], found.get("message", "")
+
+
+def test_the_condition_says_how_the_pool_is() -> None:
+    assert condition(world("STARTING", drivers=1, executors=0))[:2] == ("False", "WarmingUp")
+    assert condition(world(drivers=1, executors=0).warm("driver"))[:2] == ("True", "Complete")
+    assert condition(world("STOPPED", drivers=1, executors=0))[:2] == ("False", "NotStarted")
+
+
+def test_a_pool_that_cannot_be_kept_is_announced_with_the_reason() -> None:
+    seen = world(drivers=1, executors=0).warm("driver", ready=False)
+    seen.report("warm-driver-1", "ended", 1, "the warm-up failed: no room")
+    status, reason, message = condition(seen)
+    assert (status, reason) == ("False", "WarmUpFailing")
+    assert "the warm-up failed: no room" in message
+    (told,) = [a for a in seen.actions(Announce) if a.kind == "EMRApplication"]
+    assert (told.type, told.reason) == ("Warning", "WarmUpFailing")
+
+
+def test_a_worker_without_a_node_is_announced() -> None:
+    seen = world(drivers=1, executors=0).warm("driver", ready=False, running=False)
+    pod = seen._find("warm-driver-1")
+    unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    pod["status"] = {"phase": "Pending", "conditions": [unschedulable]}
+    assert condition(seen) == ("False", "WorkerNotStarting", "no node has room: 0/1 nodes")
+
+
+def test_runs_that_fill_the_maximum_are_named_as_the_reason() -> None:
+    seen = world(maximum=2, drivers=1, executors=0).job_run(state="RUNNING").driver(running=True)
+    seen.executor(number=1, running=True)
+    assert condition(seen)[:2] == ("False", "MaximumCapacity")

@@ -14,12 +14,12 @@ def pod(kind: str, uid: str, *, terminated: bool = False, application: str = "a"
     }
     statuses: list[dict[str, Any]] = [{"state": {"terminated": {}} if terminated else {"running": {}}}]
     seen = {"metadata": {"name": uid, "uid": uid, "annotations": notes}, "status": {"containerStatuses": statuses}}
-    return Event(kind, seen, 0.0)
+    return Event(kind, seen, 0.0, 0.0)
 
 
 def run(name: str, state: str) -> Event:
     seen: dict[str, Any] = {"metadata": {"name": name}, "status": {"state": state}}
-    return Event("MODIFIED", seen, 0.0)
+    return Event("MODIFIED", seen, 0.0, 0.0)
 
 
 def test_a_worker_counts_until_its_container_has_terminated_or_it_is_deleted() -> None:

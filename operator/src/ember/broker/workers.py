@@ -17,8 +17,9 @@ from ember.kube.index import Index, Key, Kind, Object, key_of, run_of_pod
 from ember.kube.secrets import NoCredentials
 from ember.model import labels
 from ember.plan.facts import WorkerReport
+from ember.plan.workers import epoch
 
-_EVENTS = ("ready", "started", "ended")  # in their order
+_EVENTS = ("ready", "assigned", "started", "ended")  # in their order
 _LONGEST_REASON = 1024
 _MOST_MARKS = 64
 
@@ -41,6 +42,7 @@ class WorkerChannel:
     async def assignment(self, request: web.Request) -> web.Response:
         """Answer what the pod shall do, at once when that is not what it knows, else after news or 30 s."""
         pod = await worker_pod(self._context, request)
+        self._remember(pod, request.query.get("state", ""))
         with waiting(self._context, "/worker/v1/assignment", pod["metadata"]["uid"]):
             content = await self._news(key_of(pod), pod["metadata"]["uid"], request.query.get("known", ""))
         return web.json_response(content)
@@ -55,20 +57,42 @@ class WorkerChannel:
             # Once it runs, only a change of the pod itself can mean anything to it: do not even look at the run.
             if is_stopped(pod) or self._given.get(uid) != known or left() <= 0:
                 content = self._content(pod)
-                if content["phase"] == "run":
+                if content["phase"] == "run" and self._given.get(uid) is None:
                     self._given.put(uid, str(content["revision"]))
+                    self._note_assigned(pod, uid)
                 if str(content["revision"]) != known or left() <= 0:
                     return content
                 run = run_of_pod(pod)
                 topics += [job_topic(run)] if run and content["phase"] == "idle" else []
             await context.topics.wait(topics, left())
 
+    def _remember(self, pod: Object, state: str) -> None:
+        """Take in how far a worker is by its own words, if this broker has only just started and knows nothing."""
+        index, uid = self._context.index, pod["metadata"]["uid"]
+        if state in _EVENTS[:-1] and uid not in index.reports:
+            index.report(pod, WorkerReport(state, self._context.clock()))
+
+    def _note_assigned(self, pod: Object, uid: str) -> None:
+        """From here on a pre-initialized worker may have begun its job, whatever it says or does not say later."""
+        index, now = self._context.index, self._context.clock()
+        if labels.POOL not in pod["metadata"].get("labels", {}):
+            return
+        claimed = epoch(pod["metadata"].get("annotations", {}).get(labels.CLAIMED_AT))
+        if claimed is not None:
+            self._context.metrics.assignment_seconds.observe(max(0.0, now - claimed))
+        index.report(pod, _merged(WorkerReport("assigned", now), index, uid))
+
     async def report(self, request: web.Request) -> web.Response:
         """Take in what a launcher says of its process."""
         pod = await worker_pod(self._context, request)
         body = await json_object(request)
-        index = self._context.index
-        index.report(pod, _merged(_report(body, self._context.clock()), index, pod["metadata"]["uid"]))
+        index, now = self._context.index, self._context.clock()
+        report = _report(body, now)
+        created = epoch(pod["metadata"].get("creationTimestamp"))
+        if report.event == "ready" and created is not None:
+            role = pod["metadata"]["labels"][labels.COMPONENT]
+            self._context.metrics.warm_up_seconds.labels(role).observe(max(0.0, now - created))
+        index.report(pod, _merged(report, index, pod["metadata"]["uid"]))
         return web.Response(status=204)
 
     async def credentials(self, request: web.Request) -> web.Response:

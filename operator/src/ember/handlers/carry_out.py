@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 from ember.handlers.gather import Gatherer
 from ember.kube.apply import Applier
 from ember.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
-from ember.kube.index import Index, Kind
+from ember.kube.index import Index, Kind, Object, application_of_pod, run_of_pod
+from ember.model import labels
 from ember.plan import actions
 from ember.plan.view import Problem
+from ember.plan.workers import epoch
 from ember.store import Store, StoreRefused, StoreUnavailable
+from ember.telemetry.metrics import OperatorMetrics
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +27,11 @@ class Failed(Exception):  # noqa: N818 - what became of the plan
 class Hands:
     """Does what plans ask for."""
 
-    def __init__(self, index: Index, applier: Applier, store: Store, gatherer: Gatherer) -> None:
+    def __init__(
+        self, index: Index, applier: Applier, store: Store, gatherer: Gatherer, metrics: OperatorMetrics
+    ) -> None:
         self._index, self._applier, self._store, self._gatherer = index, applier, store, gatherer
+        self._metrics = metrics
 
     async def carry_out(self, plan: actions.Plan) -> None:
         """Do all actions. Raises Failed, after all were tried, when it is worth to plan again."""
@@ -73,7 +79,22 @@ class Hands:
         uid = action.pod["metadata"]["ownerReferences"][0]["uid"]
         async with self._noting_problems(uid):
             await self._event_log(action.event_log_uri, action.run[0])
-            await self._applier.create_pod(action.pod)
+            self._given(await self._applier.create_pod(action.pod), "cold")
+
+    def _given(self, pod: Object, path: str) -> None:
+        """Count a worker that a run has got."""
+        namespace, application = application_of_pod(pod)
+        role = pod["metadata"]["labels"][labels.COMPONENT]
+        self._metrics.workers_given.labels(namespace, application, role, path).inc()
+
+    def _claimed(self, action: actions.Claim, pod: Object) -> None:
+        """Count a claim, and how long it was waited for."""
+        self._given(pod, "warm")
+        run = self._index.get(Kind.JOB_RUN, run_of_pod(pod) or ("", ""))
+        created = epoch(((run or {}).get("status") or {}).get("createdAt"))
+        asked = created if action.request is None else action.request.asked_at
+        if asked is not None:
+            self._metrics.claim_wait_seconds.labels(action.worker.role).observe(max(0.0, time.time() - asked))
 
     async def _event_log(self, uri: str | None, namespace: str) -> None:
         if uri is not None:
@@ -112,11 +133,12 @@ class Hands:
             owners=[action.owner],
         )
         if action.request is not None:
-            await patch
+            self._claimed(action, await patch)
             self._index.remove_waiting((action.request.namespace, action.request.pod_name))
         else:
             async with self._noting_problems(action.owner["uid"]):
-                await asyncio.gather(patch, self._event_log(action.event_log_uri, worker.namespace))
+                pod, _ = await asyncio.gather(patch, self._event_log(action.event_log_uri, worker.namespace))
+            self._claimed(action, pod)
         if action.resources is not None:
             await self._applier.resize_pod(worker.namespace, worker.name, action.resources)
 
@@ -125,7 +147,7 @@ class Hands:
         if self._index.get(Kind.WAITING, (request.namespace, request.pod_name)) is None:
             return  # its driver has withdrawn it since the plan was made
         try:
-            await self._applier.create_pod(action.pod)
+            self._given(await self._applier.create_pod(action.pod), "cold")
         except (Forbidden, Invalid) as error:
             # The request goes on waiting; the next plan tries again, after a pause.
             log.warning("an executor's pod was refused", extra={"pod": request.pod_name, "error": str(error)})

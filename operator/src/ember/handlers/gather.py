@@ -14,9 +14,10 @@ from ember.model.jobrun import JobRunSpec, JobRunStatus
 from ember.model.settings import Settings
 from ember.model.states import JobRunState, is_terminal
 from ember.plan.pods import PodBuilder
-from ember.plan.pool import WarmUps
 from ember.plan.spark import RunPlan, plan_run
 from ember.plan.view import ApplicationView, Problem, RunView, Shard
+from ember.plan.warm import shapes
+from ember.plan.warmups import WarmUpHistory
 from ember.plan.workers import Worker, epoch, worker_of
 
 
@@ -37,7 +38,7 @@ class Gatherer:
         self.index, self.settings, self.pods = index, settings, pods
         self.problems: dict[str, Problem] = {}
         self._parsed: dict[str, _Parsed] = {}
-        self._warm_ups: dict[Key, WarmUps] = {}
+        self._warm_ups: dict[Key, WarmUpHistory] = {}
 
     def shard(self, key: Key, now: float | None = None) -> Shard:
         """Everything known of an application and those of its runs that are not over and cleaned up."""
@@ -57,10 +58,8 @@ class Gatherer:
         strays = tuple(self.worker(pod) for group in by_run.values() for pod in group)
         runs.sort(key=lambda run: (run.created_at, run.key))
         moment = time.time() if now is None else now
-        warm_ups = self._warm_ups.setdefault(key, WarmUps())
-        warm_ups.look(pool, moment)
-        failed = (warm_ups.failures, warm_ups.failed_at)
-        return Shard(moment, self.settings, self.pods, application, tuple(runs), strays, pool, *failed)
+        warm_ups = self._warm_ups.setdefault(key, WarmUpHistory()).look(pool, moment)
+        return Shard(moment, self.settings, self.pods, application, tuple(runs), strays, pool, warm_ups)
 
     def run(self, key: Key) -> tuple[RunView, ApplicationView] | None:
         """One run with its application, whatever its state; None when either is missing."""
@@ -90,6 +89,7 @@ class Gatherer:
             spec = EMRApplicationSpec.model_validate(obj["spec"])
             self.settings.release(spec.release_label)
             invalid = "; ".join(unsupported(spec)[:3])
+            shapes(spec)
         except ValueError as error:
             invalid = _reason(error)
         return ApplicationView(

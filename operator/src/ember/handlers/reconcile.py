@@ -48,8 +48,9 @@ class Reconciler:
             if not isinstance(action, SetRunStatus):
                 continue
             run = self._index.get(Kind.JOB_RUN, action.key)
-            old = (run.get("status") or {}).get("state") if run is not None else None
-            new = action.status["state"]
+            before = (run.get("status") or {}) if run is not None else {}
+            self._record_first_task(before, action.status)
+            old, new = before.get("state"), action.status["state"]
             if run is None or new == old:
                 continue
             application = run["spec"]["applicationRef"]["name"]
@@ -59,6 +60,18 @@ class Reconciler:
             names = {"namespace": action.key[0], "application": application, "jobRun": action.key[1]}
             details = action.status.get("stateDetails", "")
             log.info("job run is %s", new, extra={**names, **ids, "state": new, "was": old, "details": details})
+
+    def _record_first_task(self, before: dict[str, Any], status: dict[str, Any]) -> None:
+        """How long a run took to its first task, by path; once, when it becomes known."""
+        startup = status.get("startup") or {}
+        first = startup.get("firstTaskMilliseconds")
+        if first is None or (before.get("startup") or {}).get("firstTaskMilliseconds") is not None:
+            return
+        kinds = {startup.get("driver")}
+        kinds |= {"WARM"} if startup.get("warmExecutors") else set()
+        kinds |= {"COLD"} if startup.get("coldExecutors") else set()
+        path = "mixed" if len(kinds) > 1 else str(kinds.pop()).lower()
+        self._metrics.first_task_seconds.labels(path).observe(first / 1000)
 
     def _record_start(self, status: dict[str, Any], state: str, application: str, namespace: str) -> None:
         """How long a run took from its creation to its driver, by path."""

@@ -3,10 +3,13 @@
 import asyncio
 from collections import Counter
 
+from ember.handlers.gather import Gatherer
 from ember.handlers.queue import KeyedQueue
-from ember.kube.index import Index, Key, Kind, Object, application_of_run, key_of
+from ember.kube.index import Index, Kind, Object, application_of_run, key_of
 from ember.model import labels
 from ember.model.states import ApplicationState, JobRunState
+from ember.plan.pool import stocks
+from ember.plan.warm import size_of
 from ember.plan.workers import worker_of
 from ember.telemetry.metrics import OperatorMetrics
 
@@ -14,15 +17,16 @@ _INTERVAL = 5.0
 _MIB, _GIB = 1 << 20, 1 << 30
 
 
-async def keep_gauges(index: Index, queue: KeyedQueue, metrics: OperatorMetrics) -> None:
+async def keep_gauges(gatherer: Gatherer, queue: KeyedQueue, metrics: OperatorMetrics) -> None:
     """Count until cancelled."""
     while True:
-        count(index, queue, metrics)
+        count(gatherer, queue, metrics)
         await asyncio.sleep(_INTERVAL)
 
 
-def count(index: Index, queue: KeyedQueue, metrics: OperatorMetrics) -> None:
+def count(gatherer: Gatherer, queue: KeyedQueue, metrics: OperatorMetrics) -> None:
     """Set every gauge from what the index holds now."""
+    index = gatherer.index
     metrics.reconcile_queue.set(len(queue))
     states = Counter(str((a.get("status") or {}).get("state", "")) for a in index.all(Kind.APPLICATION))
     for shown in ApplicationState:
@@ -36,6 +40,7 @@ def count(index: Index, queue: KeyedQueue, metrics: OperatorMetrics) -> None:
             metrics.job_runs.labels(state, namespace, application).set(number)
     for obj in index.all(Kind.APPLICATION):
         _application(index, obj, runs, metrics)
+    _pool(gatherer, metrics)
 
 
 def _application(index: Index, obj: Object, runs: Counter[tuple[str, str, str]], metrics: OperatorMetrics) -> None:
@@ -54,21 +59,25 @@ def _application(index: Index, obj: Object, runs: Counter[tuple[str, str, str]],
         value = (capacity.get(part) or {}).get(field)
         if value is not None:
             gauge.labels(*key).set(value * unit)
-    _pool(index, key, metrics)
     waiting = sum(len(index.waiting_of_run(key_of(run))) for run in index.runs_of_application(key))
-    executors = [p for p in index.pods_of_application(key) if p["metadata"]["labels"].get("spark-role") == "executor"]
-    running = sum(1 for pod in executors if (pod.get("status") or {}).get("phase") == "Running")
-    metrics.executors_running.labels(*key).set(running)
+    workers = [
+        worker_of(pod, index.reports.get(pod["metadata"].get("uid", "")), None)
+        for pod in index.pods_of_application(key)
+    ]
+    executors = [w for w in workers if w.role == labels.EXECUTOR_ROLE and w.run_uid and not w.ended]
+    metrics.executors_running.labels(*key).set(sum(1 for w in executors if w.started))
+    metrics.executors_given.labels(*key).set(len(executors))
     metrics.executors_wanted.labels(*key).set(len(executors) + waiting)
 
 
-def _pool(index: Index, key: Key, metrics: OperatorMetrics) -> None:
-    """Pre-initialized workers of an application by what they do."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for pod in index.pods_of_application(key):
-        worker = worker_of(pod, index.reports.get(pod["metadata"].get("uid", "")), None)
-        if worker.pool and not worker.ended:
-            counts[(worker.role, "claimed" if worker.run_uid else "idle" if worker.ready else "warming")] += 1
-    for role in (labels.DRIVER, labels.EXECUTOR_ROLE):
-        for state in ("warming", "idle", "claimed"):
-            metrics.workers_warm.labels(*key, role, state).set(counts[(role, state)])
+def _pool(gatherer: Gatherer, metrics: OperatorMetrics) -> None:
+    """Pre-initialized workers of all applications by what they do."""
+    metrics.workers_warm.clear()
+    for obj in gatherer.index.all(Kind.APPLICATION):
+        shard = gatherer.shard(key_of(obj))
+        claimed = Counter(w.pool for run in shard.runs for w in run.workers if w.pool and not w.ended)
+        for one in stocks(shard):
+            names = (*key_of(obj), one.shape.kind, size_of(one.shape.capacity))
+            counts = {**dict(one.status), "claimed": claimed[one.template]}
+            for state, number in counts.items():
+                metrics.workers_warm.labels(*names, state).set(number)

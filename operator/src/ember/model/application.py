@@ -36,6 +36,11 @@ class WorkerType(StrEnum):
     DRIVER = "DRIVER"
     EXECUTOR = "EXECUTOR"
 
+    @classmethod
+    def of(cls, key: str) -> "WorkerType":
+        """Return the type that a key of ``initialCapacity`` is about: ``EXECUTOR_large`` are executors."""
+        return cls(key.partition("_")[0])
+
 
 class MaximumCapacity(EmberModel):
     """The cumulative ceiling over all workers of the application; reaching any one limit stops growth."""
@@ -78,7 +83,16 @@ class InitialCapacityConfig(EmberModel):
     """Their size."""
 
 
-InitialCapacity = Annotated[dict[WorkerType, InitialCapacityConfig], Field(max_length=10)]
+# EMR's keys are letters with one separator. It names one size for each type; a name after it makes room for more.
+_CapacityKey = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^(DRIVER|EXECUTOR)(_[a-zA-Z]+)?$")]
+_CAPACITY_KEYS = {
+    "rule": "self.all(key, key in ['DRIVER', 'EXECUTOR'] || key.startsWith('DRIVER_') || key.startsWith('EXECUTOR_'))",
+    "message": "keys must be DRIVER or EXECUTOR, or one of them with a name such as EXECUTOR_large",
+}
+InitialCapacity = Annotated[
+    dict[_CapacityKey, InitialCapacityConfig],
+    Field(max_length=10, json_schema_extra={"x-kubernetes-validations": [_CAPACITY_KEYS]}),
+]
 
 
 class AutoStartConfiguration(EmberModel):
@@ -187,7 +201,7 @@ class EMRApplicationSpec(EmberModel):
     type: Annotated[EngineType, OnlySupported(("SPARK",))]
     """The engine."""
     initial_capacity: InitialCapacity | None = None
-    """Pre-initialized workers by type."""
+    """Pre-initialized workers by type: `DRIVER`, `EXECUTOR`; further sizes as `EXECUTOR_large` or the like."""
     maximum_capacity: MaximumCapacity | None = None
     """The hard ceiling; not bounded if not set."""
     tags: Tags | None = None
@@ -223,6 +237,17 @@ class RunCounts(StatusModel):
     """Runs which wait."""
 
 
+class InitialCapacityStatus(StatusModel):
+    """The pre-initialized workers of one entry of ``initialCapacity`` that no run has claimed."""
+
+    wanted: Annotated[int, Field(ge=0)] = 0
+    """Workers that shall be ready."""
+    warming: Annotated[int, Field(ge=0)] = 0
+    """Workers that are getting ready."""
+    idle: Annotated[int, Field(ge=0)] = 0
+    """Workers that are ready."""
+
+
 class EMRApplicationStatus(StatusModel):
     """What the operator found and did."""
 
@@ -242,6 +267,8 @@ class EMRApplicationStatus(StatusModel):
     capacity: CapacityUsage | None = None
     ready_workers: Annotated[int, Field(ge=0)] = 0
     """Workers which are up."""
+    initial_capacity: dict[str, InitialCapacityStatus] | None = None
+    """How far the pre-initialized workers are, by the keys of `spec.initialCapacity`."""
     runs: RunCounts | None = None
     started_at: AwareDatetime | None = None
     """When it last became STARTED."""

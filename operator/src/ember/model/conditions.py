@@ -37,6 +37,11 @@ Conditions = Annotated[
 ]
 
 
+def condition_of(conditions: Sequence[Condition], kind: str) -> Condition | None:
+    """Return the condition of this type, if there is one."""
+    return next((condition for condition in conditions if condition.type == kind), None)
+
+
 def set_condition(
     conditions: Sequence[Condition],
     kind: str,
@@ -50,7 +55,7 @@ def set_condition(
 
     ``lastTransitionTime`` moves only when the status changes, as Kubernetes tools expect.
     """
-    old = next((condition for condition in conditions if condition.type == kind), None)
+    old = condition_of(conditions, kind)
     new = Condition(
         type=kind,
         status=status,

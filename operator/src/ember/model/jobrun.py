@@ -140,6 +140,8 @@ class Startup(StatusModel):
     """The most executors at a time that were pre-initialized workers."""
     cold_executors: Annotated[int, Field(ge=0)] = 0
     """The most executors at a time that had pods of their own."""
+    executor_reason: CutText = ""
+    """Why an executor started cold although the application has pre-initialized workers."""
     first_task_milliseconds: Annotated[int, Field(ge=0)] | None = None
     """From the creation of the run to its first task, as the driver's log tells it."""
 

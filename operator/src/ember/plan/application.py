@@ -1,25 +1,23 @@
 """The life of an application, and the decisions that concern all of its runs: who starts, who gets executors."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from ember.model import labels
-from ember.model.application import EMRApplicationStatus, RunCounts
-from ember.model.capacity import Capacity, CapacityUsage
-from ember.model.conditions import set_condition
 from ember.model.states import ApplicationState, JobRunState, is_terminal
-from ember.plan import ids, jobrun, logs, pool
+from ember.plan import jobrun, logs, pool
 from ember.plan.actions import (
     Action,
-    Announce,
     Claim,
     CreateDriver,
     CreateExecutor,
     Plan,
     ResizeWorker,
-    SetApplicationStatus,
 )
+from ember.plan.applicationstatus import show
+from ember.plan.facts import ExecutorRequest
 from ember.plan.pods import driver_identity, driver_owner, executor_identity, executor_owner
-from ember.plan.pool import RESERVED, PoolState
+from ember.plan.pool import Stock
 from ember.plan.quota import Admission, Claimant, Decision, Grant, decide
 from ember.plan.spark import maximum_of
 from ember.plan.view import ApplicationView, RunView, Shard
@@ -34,10 +32,10 @@ _TICK = 5.0  # seconds: how often time limits are looked at while something runs
 
 def plan_shard(shard: Shard) -> Plan:
     """Everything that shall be done now for an application and its runs."""
-    stock = pool.state_of(shard)
+    stock = pool.stocks(shard)
     state, details = _state(shard, stock)
     decides = state in (ApplicationState.STARTING, ApplicationState.STARTED)
-    decision = _decide(shard) if decides else Decision(used=used(shard))
+    decision = _decide(shard) if decides else Decision(used=shard.used)
     admitted = {admission.key: admission for admission in decision.admitted}
     actions: list[Action] = []
     for run in shard.runs:
@@ -48,7 +46,7 @@ def plan_shard(shard: Shard) -> Plan:
     actions += _give_cpu(shard)
     actions += pool.keep(shard, state, decision)
     if shard.application is not None:
-        actions += _show(shard, shard.application, state, details, decision, stock)
+        actions += show(shard, shard.application, state, details, decision, stock)
     return Plan(tuple(actions), _look_again_in(shard, state))
 
 
@@ -78,13 +76,20 @@ def _create_driver(run: RunView, shard: Shard) -> Action:
 def _claim_driver(run: RunView, shard: Shard, worker: Worker) -> Action:
     assert shard.application is not None
     identity = driver_identity(run.object, shard.application.key[1], run.status.attempt or 1)
-    return Claim(
-        worker,
-        identity,
-        driver_owner(run.object),
-        _resources(shard, worker),
-        event_log_uri=_event_log(run, shard),
-    )
+    return _claim(shard, worker, identity, driver_owner(run.object), event_log_uri=_event_log(run, shard))
+
+
+def _claim(
+    shard: Shard,
+    worker: Worker,
+    identity: dict[str, Any],
+    owner: dict[str, Any],
+    *,
+    request: ExecutorRequest | None = None,
+    event_log_uri: str | None = None,
+) -> Action:
+    identity["annotations"][labels.CLAIMED_AT] = datetime.fromtimestamp(shard.now, UTC).isoformat()
+    return Claim(worker, identity, owner, _resources(shard, worker), request, event_log_uri)
 
 
 def _event_log(run: RunView, shard: Shard) -> str | None:
@@ -96,9 +101,7 @@ def _event_log(run: RunView, shard: Shard) -> str | None:
 
 def _resources(shard: Shard, worker: Worker) -> dict[str, object] | None:
     """What a claimed worker's container gets; None when the application keeps its idle workers' CPU reserved."""
-    assert shard.application is not None
-    notes = shard.application.object["metadata"].get("annotations", {})
-    return None if notes.get(RESERVED) == "reserved" else shard.pods.claimed(worker)
+    return None if pool.is_reserved(shard) else shard.pods.claimed(worker)
 
 
 def _give_cpu(shard: Shard) -> list[Action]:
@@ -123,7 +126,7 @@ def _executors(shard: Shard, granted: tuple[Grant, ...]) -> list[Action]:
         name = shard.application.key[1]
         if worker is not None:
             identity, owner = executor_identity(request, name), executor_owner(run.driver_object)
-            actions.append(Claim(worker, identity, owner, _resources(shard, worker), request))
+            actions.append(_claim(shard, worker, identity, owner, request=request))
         else:
             pod = shard.pods.executor(request, run.driver_object, name, run.plan, shard.image())
             actions.append(CreateExecutor(request, pod))
@@ -136,23 +139,24 @@ def _decide(shard: Shard) -> Decision:
     assert application.spec is not None
     scheduler = application.spec.scheduler_configuration
     limit = scheduler.max_concurrent_runs if scheduler is not None else DEFAULT_CONCURRENT_RUNS
-    known = {shape.template for shape in pool.wanted_shapes(shard)}
+    known = {one.template for one in pool.stocks(shard)}
     warming = [
         w for w in shard.pool if w.role == labels.DRIVER and w.pool in known and not (w.ready or w.ended or w.stop)
     ]
-    claimants = [claimant for run in shard.runs if (claimant := _claimant(run, shard.now, warming)) is not None]
+    claimants = [claimant for run in shard.runs if (claimant := _claimant(run, shard, warming)) is not None]
     idle = [worker for worker in shard.pool if worker.idle and worker.pool in known]
-    return decide(maximum_of(application.spec), used(shard), claimants, limit, idle)
+    return decide(maximum_of(application.spec), shard.used, claimants, limit, idle)
 
 
-def _patience(need: Need, warming: list[Worker], now: float) -> str:
+def _patience(need: Need, warming: list[Worker], shard: Shard) -> str:
     """Why to wait for a driver that is still warming up: it is nearly ready. Nobody waits for one that is overdue."""
-    left = [pool.WARM_UP_SECONDS - (now - worker.created_at) for worker in warming if need.met_by(worker)]
+    usual = shard.warm_ups.usual(labels.DRIVER)
+    left = [usual - (shard.now - worker.created_at) for worker in warming if need.met_by(worker)]
     soon = [seconds for seconds in left if -OVERDUE <= seconds <= WORTH_WAITING]
     return f"a pre-initialized driver is ready in about {max(1.0, min(soon)):.0f} s" if soon else ""
 
 
-def _claimant(run: RunView, now: float, warming: list[Worker]) -> Claimant | None:
+def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | None:
     """The run as the quota sees it; None when it wants nothing (any more)."""
     if not run.live or run.plan is None or run.invalid or run.state is JobRunState.CANCELLING:
         return None
@@ -170,26 +174,11 @@ def _claimant(run: RunView, now: float, warming: list[Worker]) -> Claimant | Non
         executors=len(holding),
         waiting=run.waiting if driver is not None else (),
         zone=driver.zone if driver is not None else "",
-        patience=_patience(need, warming, now),
+        patience=_patience(need, warming, shard),
     )
 
 
-def used(shard: Shard) -> Capacity:
-    """What the application's workers hold of its maximum, those that are being created included."""
-    total = Capacity.zero()
-    for run in shard.runs:
-        held = [w.capacity for w in run.workers if w.holds_capacity]
-        for capacity in held:
-            total += capacity
-        if run.driver is None and run.state is JobRunState.PENDING and run.live and run.plan is not None:
-            total += run.plan.driver  # admitted, its pod is (again) being created
-    for worker in (*shard.strays, *shard.pool):
-        if worker.holds_capacity:
-            total += worker.capacity
-    return total
-
-
-def _state(shard: Shard, stock: PoolState) -> tuple[ApplicationState, str]:
+def _state(shard: Shard, stock: tuple[Stock, ...]) -> tuple[ApplicationState, str]:
     """The application's next state. One step at a time: each state is seen by who watches."""
     application = shard.application
     if application is None:
@@ -207,7 +196,7 @@ def _state(shard: Shard, stock: PoolState) -> tuple[ApplicationState, str]:
         case ApplicationState.STARTING:
             return (
                 (ApplicationState.STARTED, "")
-                if stock.complete
+                if pool.is_complete(stock)
                 else (ApplicationState.STARTING, _progress(shard, stock))
             )
         case ApplicationState.STARTED if not busy and _idle_too_long(application, shard.now):
@@ -221,80 +210,21 @@ def _state(shard: Shard, stock: PoolState) -> tuple[ApplicationState, str]:
     return state, invalid or application.status.state_details or ""
 
 
-def _progress(shard: Shard, stock: PoolState) -> str:
+def _progress(shard: Shard, stock: tuple[Stock, ...]) -> str:
     """How far the start is, and what is in its way. The estimate is coarse, as every step of it is a status write."""
-    stuck = next((w.stuck for w in shard.pool if w.stuck), "")
-    failing = f"; {shard.warm_up_failures} warm-ups failed in a row" if shard.warm_up_failures else ""
-    left = f", about {-(-stock.seconds_left // 10) * 10:.0f} s left" if not failing and not stuck else ""
-    return (
-        f"{stock.ready}/{stock.wanted} pre-initialized workers are ready{left}{failing}{'; ' + stuck if stuck else ''}"
-    )
+    ready, wanted = sum(one.status.idle for one in stock), sum(one.shape.count for one in stock)
+    text = f"{ready}/{wanted} pre-initialized workers are ready"
+    _, sentence = pool.trouble(shard, stock, Decision(used=shard.used))
+    if sentence:
+        return f"{text}; {sentence}"
+    left = pool.seconds_left(shard, stock)
+    return f"{text}, about {-(-left // 10) * 10:.0f} s left" if left is not None else f"{text}, later than usual"
 
 
 def _idle_too_long(application: ApplicationView, now: float) -> bool:
     assert application.spec is not None
     stop, idle = application.spec.auto_stop_configuration, application.status.idle_since
     return stop.enabled and idle is not None and now - idle.timestamp() >= stop.idle_timeout_minutes * 60
-
-
-def _show(
-    shard: Shard,
-    application: ApplicationView,
-    state: ApplicationState,
-    details: str,
-    decision: Decision,
-    stock: PoolState,
-) -> list[Action]:
-    old = application.status
-    status = _status(shard, application, state, details, decision, stock)
-    if status == old:
-        return []
-    actions: list[Action] = [SetApplicationStatus(application.key, status.to_manifest())]
-    if state is not old.state:
-        message = details or f"the application is {state}"
-        actions.append(Announce("EMRApplication", application.key, "Normal", state.title(), message))
-    return actions
-
-
-def _status(
-    shard: Shard,
-    application: ApplicationView,
-    state: ApplicationState,
-    details: str,
-    decision: Decision,
-    stock: PoolState,
-) -> EMRApplicationStatus:
-    old, now = application.status, datetime.fromtimestamp(shard.now, UTC)
-    spec = application.spec
-    release = shard.settings.release(spec.release_label) if spec is not None and not application.invalid else None
-    admitted = len(decision.admitted)
-    active = sum(1 for run in shard.runs if run.live and run.driver is not None) + admitted
-    idle = state is ApplicationState.STARTED and not any(run.live for run in shard.runs)
-    ready = not application.invalid
-    status = old.updated(
-        state=state,
-        state_details=details,
-        application_id=ids.external_id(application.uid),
-        observed_generation=application.generation,
-        spark_version=release.spark_version if release is not None else "",
-        image=release.image if release is not None else "",
-        capacity=CapacityUsage(used=used(shard), maximum=maximum_of(spec)) if spec is not None else None,
-        ready_workers=stock.ready + sum(1 for r in shard.runs for w in r.workers if w.started and not w.ended),
-        runs=RunCounts(active=active, queued=len(decision.held_back)),
-        started_at=now if state is ApplicationState.STARTED and old.state is not state else old.started_at,
-        idle_since=(old.idle_since or now) if idle else None,
-        conditions=set_condition(
-            list(old.conditions or ()),
-            "Ready",
-            "True" if ready else "False",
-            "Ready" if ready else "InvalidSpec",
-            application.invalid,
-            now,
-            observed_generation=application.generation,
-        ),
-    )
-    same = status.updated(updated_at=old.updated_at) == old
-    return old if same else status.updated(updated_at=now)
 
 
 def _look_again_in(shard: Shard, state: ApplicationState) -> float | None:

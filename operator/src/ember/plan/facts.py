@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """What a launcher said of its process. Fallback: the pod's container status, which is up to two seconds late."""
+    """What a launcher said of its process, or (`assigned`) that the broker told it its run.
 
-    event: str  # started | ready | ended
+    Fallback: the pod's container status, which is up to two seconds late; and the launcher says with each long poll
+    whether it is ready or started.
+    """
+
+    event: str  # ready | assigned | started | ended, in this order
     at: float  # epoch seconds, the broker's clock
     exit_code: int | None = None
     reason: str = ""

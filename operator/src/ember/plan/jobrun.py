@@ -114,7 +114,7 @@ def _out_of_time(run: RunView, shard: Shard) -> Verdict | None:
 def _stuck(run: RunView, shard: Shard) -> Verdict | None:
     """A driver that cannot start within its bound."""
     driver = run.driver
-    if driver is None or driver.started or shard.now - driver.created_at <= START_TIMEOUT:
+    if driver is None or driver.started or shard.now - driver.begun_at <= START_TIMEOUT:
         return None
     why = driver.stuck or ("its container does not start" if driver.scheduled else "no node has room for its pod")
     return _failed("DriverStartTimeout", f"the driver did not start within {START_TIMEOUT:.0f} s: {why}")
@@ -132,7 +132,8 @@ def _going(run: RunView) -> Verdict:
     """How far the driver is."""
     driver = run.driver
     if driver is None or not driver.scheduled:
-        message = run.problem.message if run.problem is not None else "the driver's pod is being created"
+        waits = driver.stuck if driver is not None and driver.stuck else "the driver's pod is being created"
+        message = run.problem.message if run.problem is not None else waits
         return Verdict(JobRunState.PENDING, "DriverPending", message)
     if not driver.started:
         return Verdict(JobRunState.SCHEDULED, "DriverScheduled", driver.stuck or "the driver starts")
@@ -203,19 +204,23 @@ def _startup(run: RunView, shard: Shard, old: JobRunStatus) -> Startup | None:
         first = max(0, round((driver.first_task_at - created.timestamp()) * 1000))
     return Startup(
         driver="WARM" if driver.pool else "COLD",
-        reason="" if driver.pool else before.reason or _why_cold(run, shard),
+        reason="" if driver.pool else before.reason or _why_cold(run, shard, WorkerType.DRIVER),
         warm_executors=max(before.warm_executors, warm),
         cold_executors=max(before.cold_executors, len(held) - warm),
+        executor_reason=before.executor_reason
+        or (_why_cold(run, shard, WorkerType.EXECUTOR) if len(held) > warm else ""),
         first_task_milliseconds=first,
     )
 
 
-def _why_cold(run: RunView, shard: Shard) -> str:
-    """Why the driver got a pod of its own, where the application keeps pre-initialized drivers."""
+def _why_cold(run: RunView, shard: Shard, kind: WorkerType) -> str:
+    """Why a worker got a pod of its own, where the application keeps pre-initialized ones of its type."""
     spec = shard.application.spec if shard.application is not None else None
-    if run.plan is None or spec is None or WorkerType.DRIVER not in (spec.initial_capacity or {}):
+    kept = {WorkerType.of(key) for key in (spec.initial_capacity or {})} if spec is not None else set()
+    if run.plan is None or kind not in kept:
         return ""
-    return run.plan.driver_cold or "no pre-initialized driver that is large enough was ready"
+    never = run.plan.driver_cold if kind is WorkerType.DRIVER else run.plan.executor_cold
+    return never or f"no pre-initialized {kind.lower()} that is large enough was ready"
 
 
 def _executors(run: RunView, old: JobRunStatus) -> ExecutorCounts:

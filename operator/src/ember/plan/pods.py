@@ -3,6 +3,7 @@
 They meet Pod Security "restricted": no rights, no token for the Kubernetes API, a read-only root file system.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,7 @@ class PodBuilder:
 
     def __init__(self, settings: Settings, broker_ca: str) -> None:
         self.settings, self.broker_ca = settings, broker_ca
+        self._templates: dict[tuple[str, str, Capacity, bool], str] = {}
 
     def driver(self, run: Object, application: str, attempt: int, plan: RunPlan, image: str) -> Object:
         """The driver pod of an attempt, owned by its JobRun."""
@@ -35,7 +37,7 @@ class PodBuilder:
         identity["annotations"][labels.WORKER] = plan.driver.to_annotation()
         environment = plan.driver_environment | self._environment(labels.DRIVER, plan.driver_heap_mib)
         container = self._container(labels.DRIVER_CONTAINER, image, plan.driver, environment)
-        return self._pod(meta["namespace"], name, identity, owner, container, plan.driver)
+        return _pod(meta["namespace"], name, identity, owner, self._spec(container, plan.driver))
 
     def executor(self, request: ExecutorRequest, driver: Object, application: str, plan: RunPlan, image: str) -> Object:
         """The pod of one executor, owned by its driver's pod: without its driver it goes too."""
@@ -43,7 +45,16 @@ class PodBuilder:
         identity["annotations"][labels.WORKER] = plan.executor.to_annotation()
         environment = plan.executor_environment | self._environment(labels.EXECUTOR_ROLE, plan.executor_heap_mib)
         container = self._container(labels.EXECUTOR_CONTAINER, image, plan.executor, environment)
-        return self._pod(request.namespace, request.pod_name, identity, owner, container, plan.executor)
+        return _pod(request.namespace, request.pod_name, identity, owner, self._spec(container, plan.executor))
+
+    def template(self, shape: Shape, image: str, *, reserved: bool) -> str:
+        """A hash of all that such a worker is made of: a pod with another one is not what would be made now."""
+        key = (shape.kind, image, shape.capacity, reserved)
+        if key not in self._templates:
+            spec = self._warm_spec(shape, image, reserved=reserved)
+            made_of = json.dumps([shape.kind, shape.capacity.to_annotation(), spec], sort_keys=True)
+            self._templates[key] = hashlib.sha256(made_of.encode()).hexdigest()[:10]
+        return self._templates[key]
 
     def warm(self, application: Object, shape: Shape, image: str, name: str, *, reserved: bool) -> Object:
         """A pre-initialized worker, owned by its application until a run claims it."""
@@ -53,7 +64,7 @@ class PodBuilder:
                 labels.MANAGED_BY: labels.MANAGED_BY_EMBER,
                 labels.COMPONENT: shape.role,
                 labels.APPLICATION: ids.label_value(meta["name"]),
-                labels.POOL: shape.template,
+                labels.POOL: self.template(shape, image, reserved=reserved),
             },
             "annotations": {
                 labels.APPLICATION_NAME: meta["name"],
@@ -62,6 +73,9 @@ class PodBuilder:
             },
         }
         owner = _owner(labels.API_VERSION, "EMRApplication", meta["name"], meta["uid"])
+        return _pod(meta["namespace"], name, identity, owner, self._warm_spec(shape, image, reserved=reserved))
+
+    def _warm_spec(self, shape: Shape, image: str, *, reserved: bool) -> Object:
         environment = {**self._environment(shape.role, shape.heap_mib), "EMBER_WARM": "1"}
         kind = labels.DRIVER_CONTAINER if shape.role == labels.DRIVER else labels.EXECUTOR_CONTAINER
         container = self._container(kind, image, shape.capacity, environment)
@@ -70,16 +84,14 @@ class PodBuilder:
         container["resizePolicy"] = [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]
         ready = {"httpGet": {"path": "/ready", "port": labels.READY_PORT}, "periodSeconds": 5, "timeoutSeconds": 3}
         container["readinessProbe"] = ready
-        return self._pod(meta["namespace"], name, identity, owner, container, shape.capacity)
+        return self._spec(container, shape.capacity)
 
     def claimed(self, worker: Worker) -> Object:
         """The resources of a pre-initialized worker once a run has claimed it, by the name of its container."""
         name = labels.DRIVER_CONTAINER if worker.role == labels.DRIVER else labels.EXECUTOR_CONTAINER
         return {name: self._resources(worker.capacity)}
 
-    def _pod(
-        self, namespace: str, name: str, identity: Object, owner: Object, container: Object, size: Capacity
-    ) -> Object:
+    def _spec(self, container: Object, size: Capacity) -> Object:
         workers = self.settings.workers
         spec: Object = {
             "restartPolicy": "Never",
@@ -104,8 +116,7 @@ class PodBuilder:
             "priorityClassName": workers.priority_class_name,
         }
         spec.update({key: value for key, value in optional.items() if value})
-        metadata = {"namespace": namespace, "name": name, "ownerReferences": [owner], **identity}
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+        return spec
 
     def _container(self, name: str, image: str, size: Capacity, environment: Mapping[str, str]) -> Object:
         workers = self.settings.workers
@@ -159,6 +170,11 @@ class PodBuilder:
         if settings.store.endpoint:
             environment["AWS_ENDPOINT_URL_S3"] = settings.store.endpoint
         return environment
+
+
+def _pod(namespace: str, name: str, identity: Object, owner: Object, spec: Object) -> Object:
+    metadata = {"namespace": namespace, "name": name, "ownerReferences": [owner], **identity}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def executor_assignment(request: ExecutorRequest) -> Object:

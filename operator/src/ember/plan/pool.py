@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ember.model import labels
+from ember.model.application import InitialCapacityStatus
 from ember.model.capacity import Capacity, CapacityLimit
 from ember.model.states import ApplicationState
 from ember.plan import ids
@@ -15,107 +16,134 @@ from ember.plan.quota import Decision
 from ember.plan.spark import maximum_of
 from ember.plan.view import Shard
 from ember.plan.warm import Shape, shapes
+from ember.plan.warmups import overdue
 from ember.plan.workers import Worker
 
 RESERVED = f"{labels.GROUP}/warm-capacity"  # annotation on the application; "reserved": idle workers keep their CPU
-WARM_UP_SECONDS = 30.0  # how long a warm-up takes, until this application's own have shown it
-WARM_UP_TIMEOUT = 300.0  # image pulls and a cluster that grows included
-FIRST_BACK_OFF, LONGEST_BACK_OFF = 5.0, 300.0
-_KEEPS_POOL = (ApplicationState.STARTING, ApplicationState.STARTED)
-
-
-class WarmUps:
-    """Counts warm-ups that failed, in a row: each pod once. In memory: after a restart the back-off begins anew."""
-
-    def __init__(self) -> None:
-        self.failures, self.failed_at = 0, 0.0
-        self._counted: set[str] = set()
-
-    def look(self, workers: Sequence[Worker], now: float) -> None:
-        """Take in what became of the pool's workers."""
-        for worker in workers:
-            if worker.uid in self._counted or not worker.uid:
-                continue
-            if worker.ready and not worker.ended:
-                self.failures = 0
-            elif not worker.ready and (worker.ended or overdue(worker, now)):
-                self.failures, self.failed_at = self.failures + 1, now
-            else:
-                continue
-            self._counted.add(worker.uid)
-        self._counted &= {worker.uid for worker in workers}
-
-
-def overdue(worker: Worker, now: float) -> bool:
-    """Whether a warm-up has taken so long that it will not end well."""
-    return not worker.ready and now - worker.created_at > WARM_UP_TIMEOUT
+KEEPS_POOL = (ApplicationState.STARTING, ApplicationState.STARTED)
 
 
 @dataclass(frozen=True)
-class PoolState:
-    """How far a pool is: `ready` of `wanted`, `warming` on the way."""
+class Stock:
+    """The idle workers that one entry of `initialCapacity` asks for, and those that there are of it."""
 
-    wanted: int
-    ready: int
-    warming: int
-    seconds_left: float
+    shape: Shape
+    template: str  # of the pods; a pod of another template was made from something else, and is outdated
+    workers: tuple[Worker, ...]  # neither ended nor going, warm or on the way
 
     @property
-    def complete(self) -> bool:
-        """Everything that is wanted is there."""
-        return self.ready >= self.wanted
+    def ready(self) -> int:
+        """How many are warm."""
+        return sum(1 for worker in self.workers if worker.ready)
+
+    @property
+    def status(self) -> InitialCapacityStatus:
+        """The counts, for the application's status."""
+        return InitialCapacityStatus(
+            wanted=self.shape.count, warming=len(self.workers) - self.ready, idle=min(self.ready, self.shape.count)
+        )
 
 
-def wanted_shapes(shard: Shard) -> tuple[Shape, ...]:
-    """The shapes of the application's initial capacity; none without a usable application."""
+def is_reserved(shard: Shard) -> bool:
+    """Whether idle workers keep their whole CPU request."""
+    assert shard.application is not None
+    notes = shard.application.object["metadata"].get("annotations", {})
+    return bool(notes.get(RESERVED) == "reserved")
+
+
+def stocks(shard: Shard) -> tuple[Stock, ...]:
+    """What is wanted and what there is; nothing without a usable application."""
     application = shard.application
     if application is None or application.spec is None or application.invalid:
         return ()
-    return shapes(application.spec, shard.image())
+    image, reserved = shard.image(), is_reserved(shard)
+    alive = [w for w in shard.pool if not (w.ended or w.deleting or w.stop)]
+    found = []
+    for shape in shapes(application.spec):
+        template = shard.pods.template(shape, image, reserved=reserved)
+        found.append(Stock(shape, template, tuple(w for w in alive if w.pool == template)))
+    return tuple(found)
 
 
-def state_of(shard: Shard) -> PoolState:
-    """Count the pool against what is wanted."""
-    wanted = ready = warming = 0
-    oldest_missing = None
-    for shape in wanted_shapes(shard):
-        own = [w for w in shard.pool if w.pool == shape.template and not (w.ended or w.deleting or w.stop)]
-        is_ready = sum(1 for w in own if w.ready)
-        wanted += shape.count
-        ready += min(is_ready, shape.count)
-        warming += len(own) - is_ready
-        ages = [shard.now - w.created_at for w in own if not w.ready]
-        if is_ready < shape.count:
-            youngest = min(ages) if ages else 0.0
-            oldest_missing = max(oldest_missing or 0.0, WARM_UP_SECONDS - youngest)
-    return PoolState(wanted, ready, warming, max(0.0, oldest_missing or 0.0))
+def is_complete(stock: Sequence[Stock]) -> bool:
+    """Whether everything that is wanted is warm."""
+    return all(one.ready >= one.shape.count for one in stock)
+
+
+def seconds_left(shard: Shard, stock: Sequence[Stock]) -> float | None:
+    """How long it takes until the pool is complete, as far as earlier warm-ups tell; None when that has passed."""
+    left = [0.0]
+    for one in stock:
+        if one.ready >= one.shape.count:
+            continue
+        ages = [shard.now - worker.created_at for worker in one.workers if not worker.ready]
+        # Those that do not even exist yet take the whole time.
+        youngest = 0.0 if len(one.workers) < one.shape.count or not ages else min(ages)
+        left.append(shard.warm_ups.usual(one.shape.role) - youngest)
+    longest = max(left)
+    return longest if len(left) == 1 or longest > 0 else None
+
+
+def trouble(shard: Shard, stock: Sequence[Stock], decision: Decision) -> tuple[str, str]:
+    """Why the pool is not whole and will not be soon: a condition's reason and a sentence; empty when all goes well."""
+    if is_complete(stock):
+        return "", ""
+    failed = shard.warm_ups
+    if failed.failures:
+        return "WarmUpFailing", f"{failed.failures} warm-ups failed in a row, the last one: {failed.failure}"
+    stuck = next((worker.stuck for worker in shard.pool if worker.stuck), "")
+    if stuck:
+        return "WorkerNotStarting", stuck
+    lacking = [one for one in stock if len(one.workers) < one.shape.count]
+    if lacking and decision.blocked:
+        return "RunsFirst", "runs that wait for capacity come before pre-initialized workers"
+    if any(not (decision.used + one.shape.capacity).fits_within(_maximum(shard)) for one in lacking):
+        return "MaximumCapacity", "running workers leave no room for it within maximumCapacity"
+    return "", ""
 
 
 def keep(shard: Shard, state: ApplicationState, decision: Decision) -> list[Action]:
     """Create, release and replace idle workers so that the pool becomes what the application wants."""
-    actions: list[Action] = [_delete(worker) for worker in decision.released]
     gone = {worker.name for worker in decision.released}
+    gone |= {worker.name for worker in shard.pool if worker.ended or overdue(worker, shard.now)}
     chosen = [a.worker for a in decision.admitted] + [g.worker for g in decision.granted]
-    claimed = {worker.name for worker in chosen if worker is not None}
-    failed = {w.name for w in shard.pool if w.ended or overdue(w, shard.now)}
-    actions += [_delete(w) for w in shard.pool if w.name in failed and not w.deleting]
-    gone |= failed
-    free = [w for w in shard.pool if not (w.deleting or w.stop or w.name in gone or w.name in claimed)]
-    wanted = wanted_shapes(shard) if state in _KEEPS_POOL else ()
-    known = {shape.template for shape in wanted}
+    taken = {worker.name for worker in chosen if worker is not None} | gone
+    actions: list[Action] = [_delete(w) for w in shard.pool if w.name in gone and not w.deleting]
+    if state in KEEPS_POOL and (shard.application is None or shard.application.invalid):
+        return actions  # a slip in the specification costs no worker: once it is mended they may serve again
+    free = [w for w in shard.pool if not (w.deleting or w.stop or w.name in taken)]
+    wanted = stocks(shard) if state in KEEPS_POOL else ()
     room = _Room(shard, decision)
-    for shape in wanted:
-        own = [w for w in free if w.pool == shape.template]
-        outdated = [w for w in free if w.role == shape.role and w.pool not in known]
-        actions += _shrink(own, shape.count)
-        actions += _roll(own, outdated, shape)
-        missing = shape.count - len(own)
-        if outdated:  # one at a time: the old ones serve nobody, but they may be many, and warming costs
-            missing = min(missing, 1 - sum(1 for w in own if not w.ready))
-        actions += room.create(shape, missing)
-    roles = {shape.role for shape in wanted}
-    actions += [_delete(w) for w in free if w.role not in roles]
+    for role in (labels.DRIVER, labels.EXECUTOR_ROLE):
+        own = [one for one in wanted if one.shape.role == role]
+        actions += _keep_role(own, [w for w in free if w.role == role], room)
     return actions
+
+
+def _keep_role(wanted: Sequence[Stock], free: Sequence[Worker], room: "_Room") -> list[Action]:
+    """Outdated workers are never claimed; they go one by one as their successors get ready, or to make room for one."""
+    actions: list[Action] = []
+    known = {one.template for one in wanted}
+    outdated = sorted((w for w in free if w.pool not in known), key=lambda w: (w.created_at, w.name))
+    missing: list[tuple[Stock, int]] = []
+    places = warming = 0
+    for one in wanted:
+        own = [w for w in free if w.pool == one.template]
+        actions += _shrink(own, one.shape.count)
+        missing.append((one, one.shape.count - len(own)))
+        ready = sum(1 for w in own if w.ready)
+        places += max(0, one.shape.count - ready)
+        warming += len(own) - ready
+    spare = max(0, len(outdated) - places)
+    actions += [_delete(worker) for worker in outdated[:spare]]
+    # One successor at a time: the old ones serve nobody, but they may be many, and warming costs.
+    most = 1 - warming if outdated else sum(max(0, lacks) for _, lacks in missing)
+    made: list[Action] = []
+    for one, lacks in missing:
+        made += room.create(one, min(lacks, most - len(made)))
+    if outdated[spare:] and not made and most > 0 and not room.waits:
+        actions.append(_delete(outdated[spare]))
+    return actions + made
 
 
 def _shrink(own: list[Worker], count: int) -> list[Action]:
@@ -124,49 +152,38 @@ def _shrink(own: list[Worker], count: int) -> list[Action]:
     return [_delete(worker) for worker in spare]
 
 
-def _roll(own: list[Worker], outdated: list[Worker], shape: Shape) -> list[Action]:
-    """Outdated workers are never claimed; they go one by one as their successors get ready, or when they are spare."""
-    ready = sum(1 for w in own if w.ready)
-    keep_old = max(0, shape.count - ready)
-    spare = sorted(outdated, key=lambda w: (w.created_at, w.name))[: max(0, len(outdated) - keep_old)]
-    return [_delete(worker) for worker in spare]
-
-
 class _Room:
     """What of the maximum a refill may use: runs that wait come first."""
 
     def __init__(self, shard: Shard, decision: Decision) -> None:
-        self.shard, self.blocked = shard, decision.blocked or bool(decision.released)
-        spec = shard.application.spec if shard.application is not None else None
-        self.maximum = maximum_of(spec) if spec is not None else CapacityLimit()
+        self.shard = shard
+        self.waits = decision.blocked or bool(decision.released) or shard.warm_ups.paused(shard.now)
+        self.maximum = _maximum(shard)
         self.used = decision.used
         self.made = 0
 
-    def create(self, shape: Shape, missing: int) -> list[Action]:
+    def create(self, stock: Stock, missing: int) -> list[Action]:
         """As many of the missing workers as there is room for, unless warm-ups have just failed."""
-        if self.blocked or self.shard.now < self.shard.warm_up_failed_at + back_off(self.shard.warm_up_failures):
-            return []
         actions: list[Action] = []
-        for _ in range(missing):
-            after: Capacity = self.used + shape.capacity
+        for _ in range(0 if self.waits else missing):
+            after: Capacity = self.used + stock.shape.capacity
             if not after.fits_within(self.maximum):
                 break
             self.used = after
-            actions.append(CreateWarm(self._pod(shape)))
+            actions.append(CreateWarm(self._pod(stock)))
         return actions
 
-    def _pod(self, shape: Shape) -> dict[str, object]:
-        application = self.shard.application
+    def _pod(self, stock: Stock) -> dict[str, object]:
+        shard, application = self.shard, self.shard.application
         assert application is not None
         self.made += 1
-        name = ids.warm_pod_name(application.key[1], application.uid, shape.role, self.shard.now, self.made)
-        reserved = application.object["metadata"].get("annotations", {}).get(RESERVED) == "reserved"
-        return self.shard.pods.warm(application.object, shape, self.shard.image(), name, reserved=reserved)
+        name = ids.warm_pod_name(application.key[1], application.uid, stock.shape.role, shard.now, self.made)
+        return shard.pods.warm(application.object, stock.shape, shard.image(), name, reserved=is_reserved(shard))
 
 
-def back_off(failures: int) -> float:
-    """Seconds to wait after so many failed warm-ups in a row."""
-    return 0.0 if failures == 0 else min(FIRST_BACK_OFF * 2.0 ** (failures - 1), LONGEST_BACK_OFF)
+def _maximum(shard: Shard) -> CapacityLimit:
+    spec = shard.application.spec if shard.application is not None else None
+    return maximum_of(spec) if spec is not None else CapacityLimit()
 
 
 def _delete(worker: Worker) -> Action:

@@ -102,10 +102,11 @@ def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Setting
 
 def _warm_defaults(application: EMRApplicationSpec) -> dict[str, str]:
     """Where executors come back within a second, they need not linger: they follow each stage."""
-    pool = (application.initial_capacity or {}).get(WorkerType.EXECUTOR)
-    if pool is None:
+    pools = (application.initial_capacity or {}).items()
+    ready = sum(pool.worker_count for kind, pool in pools if WorkerType.of(kind) is WorkerType.EXECUTOR)
+    if not ready:
         return {}
-    initial = min(pool.worker_count, int(EMR_DEFAULTS["spark.dynamicAllocation.initialExecutors"]))
+    initial = min(ready, int(EMR_DEFAULTS["spark.dynamicAllocation.initialExecutors"]))
     return {
         "spark.dynamicAllocation.executorIdleTimeout": "2s",
         "spark.dynamicAllocation.initialExecutors": str(initial),

@@ -1,15 +1,17 @@
 """Everything that is known of one application and its runs at one moment: what a plan is made from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ember.model import labels
 from ember.model.application import EMRApplicationSpec, EMRApplicationStatus
+from ember.model.capacity import Capacity
 from ember.model.jobrun import JobRunSpec, JobRunStatus
 from ember.model.settings import Settings
 from ember.model.states import JobRunState, is_terminal
 from ember.plan.facts import ExecutorRequest
 from ember.plan.pods import Object, PodBuilder
 from ember.plan.spark import RunPlan
+from ember.plan.warmups import WarmUps
 from ember.plan.workers import Worker
 
 Key = tuple[str, str]
@@ -91,8 +93,22 @@ class Shard:
     runs: tuple[RunView, ...]
     strays: tuple[Worker, ...] = ()
     pool: tuple[Worker, ...] = ()  # pre-initialized workers that no run has claimed
-    warm_up_failures: int = 0  # in a row
-    warm_up_failed_at: float = 0.0
+    warm_ups: WarmUps = field(default_factory=WarmUps)
+
+    @property
+    def used(self) -> Capacity:
+        """What the application's workers hold of its maximum, those that are being created included."""
+        total = Capacity.zero()
+        for run in self.runs:
+            held = [w.capacity for w in run.workers if w.holds_capacity]
+            for capacity in held:
+                total += capacity
+            if run.driver is None and run.state is JobRunState.PENDING and run.live and run.plan is not None:
+                total += run.plan.driver  # admitted, its pod is (again) being created
+        for worker in (*self.strays, *self.pool):
+            if worker.holds_capacity:
+                total += worker.capacity
+        return total
 
     def image(self) -> str:
         """The image of the application's release. Raises ValueError when the catalogue does not have it."""

@@ -3,15 +3,13 @@
 Source: EMR Serverless user guide, "Configuring an application when working with pre-initialized capacity".
 """
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ember.model import labels
 from ember.model.application import EMRApplicationSpec, InitialCapacityConfig, WorkerType
 from ember.model.capacity import DEFAULT_OVERHEAD_FACTOR, MIN_OVERHEAD_MIB, Capacity, worker_size
-from ember.model.quantity import MIB_PER_GIB, parse_cpu, parse_gigabytes
+from ember.model.quantity import MIB_PER_GIB, format_cpu, format_gigabytes, parse_cpu, parse_gigabytes
 from ember.plan.workers import Worker
 
 ROLES = {WorkerType.DRIVER: labels.DRIVER, WorkerType.EXECUTOR: labels.EXECUTOR_ROLE}
@@ -25,13 +23,13 @@ _START_ONLY = {
 
 @dataclass(frozen=True)
 class Shape:
-    """The pre-initialized workers of one type that an application wants."""
+    """The pre-initialized workers that one entry of `initialCapacity` asks for."""
 
+    kind: str  # the key of the entry
     role: str
     count: int
     capacity: Capacity
     heap_mib: int
-    template: str  # changes whenever a pod made earlier is not what would be made now
 
 
 @dataclass(frozen=True)
@@ -47,13 +45,28 @@ class Need:
         return not self.cold and self.capacity.fits_within(worker.capacity) and self.heap_mib <= worker.heap_mib
 
 
-def shapes(spec: EMRApplicationSpec, image: str, generation: str = "") -> tuple[Shape, ...]:
-    """What the application wants to have ready. Raises ValueError, naming the type, for a size outside of the table."""
-    wanted = spec.initial_capacity or {}
-    return tuple(_shape(kind, config, image, generation) for kind, config in sorted(wanted.items()))
+def shapes(spec: EMRApplicationSpec) -> tuple[Shape, ...]:
+    """What the application wants to have ready. Raises ValueError, naming the field, for what it can never have."""
+    found = tuple(_shape(kind, config) for kind, config in sorted((spec.initial_capacity or {}).items()))
+    if spec.maximum_capacity is not None and found:
+        over = total(found).exceeded_by(spec.maximum_capacity.limit())
+        if over:
+            raise ValueError(f"initialCapacity: all of its workers have more {' and '.join(over)} than maximumCapacity")
+    return found
 
 
-def _shape(kind: WorkerType, config: InitialCapacityConfig, image: str, generation: str) -> Shape:
+def total(wanted: Iterable[Shape]) -> Capacity:
+    """What all of these workers count against the maximum."""
+    whole = Capacity.zero()
+    for shape in wanted:
+        each = shape.capacity
+        whole += Capacity(
+            cpu=each.cpu * shape.count, memory_mib=each.memory_mib * shape.count, disk_gib=each.disk_gib * shape.count
+        )
+    return whole
+
+
+def _shape(kind: str, config: InitialCapacityConfig) -> Shape:
     worker = config.worker_configuration
     cpu, memory, disk = (worker.cpu, worker.memory, worker.disk) if worker is not None else DEFAULT_WORKER
     mib = parse_gigabytes(memory) * MIB_PER_GIB
@@ -62,9 +75,12 @@ def _shape(kind: WorkerType, config: InitialCapacityConfig, image: str, generati
         capacity = worker_size(parse_cpu(cpu), mib, overhead_mib=0, disk_gib=parse_gigabytes(disk or "20 GB"))
     except ValueError as error:
         raise ValueError(f"initialCapacity.{kind}: {error}") from error
-    heap = heap_of(mib)
-    made_of = json.dumps([image, kind, capacity.to_annotation(), heap, generation])
-    return Shape(ROLES[kind], config.worker_count, capacity, heap, hashlib.sha256(made_of.encode()).hexdigest()[:10])
+    return Shape(kind, ROLES[WorkerType.of(kind)], config.worker_count, capacity, heap_of(mib))
+
+
+def size_of(capacity: Capacity) -> str:
+    """A worker's size for people and for the label of a metric: ``1 vCPU, 4 GB``."""
+    return f"{format_cpu(capacity.cpu)}, {format_gigabytes(capacity.memory_mib // MIB_PER_GIB)}"
 
 
 def heap_of(memory_mib: int) -> int:

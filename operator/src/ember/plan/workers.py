@@ -55,6 +55,8 @@ class Worker:
     starved: bool = False  # its container asks for no more CPU than an idle pre-initialized worker
     heap_mib: int = 0
     zone: str = ""
+    ready_at: float | None = None  # when it said that it is warm, as long as that was its last word
+    claimed_at: float | None = None  # when a run claimed it; of a cold one never
     first_task_at: float | None = None  # a driver's, as its log says
     version: str = ""  # resourceVersion, for a compare-and-swap
 
@@ -62,6 +64,11 @@ class Worker:
     def idle(self) -> bool:
         """A warm worker that nobody has claimed, and that may be."""
         return self.ready and not (self.run_uid or self.ended or self.deleting or self.stop)
+
+    @property
+    def begun_at(self) -> float:
+        """When it began to be for its run."""
+        return self.created_at if self.claimed_at is None else self.claimed_at
 
     @property
     def holds_capacity(self) -> bool:
@@ -97,17 +104,19 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         exit_code=exit_code if ended else None,
         end_reason=end_reason if ended else "",
         ended_at=_ended_at(report if said_end else None, terminated),
-        stuck=_stuck(container),
+        stuck=_stuck(container) or _unschedulable(status),
         stop=notes.get(labels.STOP, ""),
         deleting="deletionTimestamp" in meta,
         logs_complete=upload is not None and upload.complete,
         logs_error=upload.error if upload is not None else "",
         pool=names.get(labels.POOL, ""),
-        ready=labels.POOL in names and (report is not None or _ready(status)),
+        ready=labels.POOL in names and (_said_ready(report) or _ready(status)),
         unused=ended and labels.POOL in names and _never_began(report, terminated),
         starved=_cpu_request(pod) == labels.IDLE_CPU,
         heap_mib=int(notes.get(labels.HEAP, "0")),
         zone=names.get(labels.ZONE, ""),
+        ready_at=report.at if report is not None and report.event == "ready" else None,
+        claimed_at=epoch(notes.get(labels.CLAIMED_AT)),
         first_task_at=upload.first_task_at if upload is not None else None,
         version=meta.get("resourceVersion", ""),
     )
@@ -120,20 +129,27 @@ def epoch(timestamp: str | None) -> float | None:
 
 def _started(report: WorkerReport | None, container: dict[str, Any], *, warm: bool) -> bool:
     """A warm worker's container runs long before its job does, so only its launcher's word counts."""
-    if report is not None and report.event != "ready":
+    if report is not None and report.event not in ("ready", "assigned"):
         return True
     return not warm and "running" in container
 
 
+def _said_ready(report: WorkerReport | None) -> bool:
+    """Whether its launcher was ever ready; one whose warm-up failed has only said that it ended."""
+    return report is not None and (report.event != "ended" or "ready" in report.marks)
+
+
 def _never_began(report: WorkerReport | None, terminated: dict[str, Any] | None) -> bool:
-    """Whether a launcher's own words rule out that the job began; without any word, it may have."""
-    if report is not None:
-        return report.event != "started" and BEGAN not in report.marks
+    """Whether the job has surely not begun: by its launcher's own words, or because it was never told its run."""
+    if report is not None and report.event == "ended":
+        return BEGAN not in report.marks
     try:
         said = json.loads((terminated or {}).get("message") or "{}")
     except ValueError:
-        return False
-    return isinstance(said, dict) and said.get("began") is False
+        said = {}
+    if isinstance(said, dict) and "began" in said:
+        return said["began"] is False
+    return report is not None and report.event == "ready"
 
 
 def _cpu_request(pod: dict[str, Any]) -> str:
@@ -185,4 +201,12 @@ def _stuck(container: dict[str, Any]) -> str:
     waiting = container.get("waiting") or {}
     if waiting.get("reason") in STUCK_REASONS:
         return f"{waiting['reason']}: {waiting.get('message', '')}".strip(": ")
+    return ""
+
+
+def _unschedulable(status: dict[str, Any]) -> str:
+    """Why the scheduler finds no node, in its own words."""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return f"no node has room: {condition.get('message', '')}".strip(": ")
     return ""

@@ -11,6 +11,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 _QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STARTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+_CLAIMS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_WARM_UPS = (5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0)
 _ENDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 
 
@@ -67,7 +69,15 @@ class OperatorMetrics:
             "path",
             buckets=_STARTS,
         )
+        self.first_task_seconds = make.histogram(
+            "ember_job_run_first_task_seconds",
+            "Time from a JobRun's creation to its first task, as its driver's log tells it. path: warm (driver and all "
+            "executors were pre-initialized workers), mixed or cold.",
+            "path",
+            buckets=_STARTS,
+        )
         self._declare_capacity(make, run)
+        self._declare_workers(make, run)
         self._declare_loops(make)
         self.declared = tuple(make.declared)
 
@@ -79,11 +89,35 @@ class OperatorMetrics:
         self.cpu_maximum = make.gauge("ember_capacity_cpu_maximum_cores", f"{most}: CPU.", *run)
         self.memory_maximum = make.gauge("ember_capacity_memory_maximum_bytes", f"{most}: memory.", *run)
         self.disk_maximum = make.gauge("ember_capacity_disk_maximum_bytes", f"{most}: disk.", *run)
+
+    def _declare_workers(self, make: Declarations, run: tuple[str, str]) -> None:
         self.workers_warm = make.gauge(
-            "ember_workers_warm", "Pre-initialized workers by readiness.", *run, "worker_type", "state"
+            "ember_workers_warm",
+            "Pre-initialized workers by worker type (the key of initialCapacity), size and state: wanted, warming, "
+            "idle or claimed.",
+            *run,
+            "worker_type",
+            "size",
+            "state",
         )
-        self.executors_wanted = make.gauge("ember_executors_wanted", "Executors that Spark drivers asked for.", *run)
-        self.executors_running = make.gauge("ember_executors_running", "Executors running.", *run)
+        self.workers_given = make.counter(
+            "ember_workers_given_total",
+            "Workers given to JobRuns. path is warm (a pre-initialized one was claimed) or cold: the warm hit ratio is "
+            "the share of warm.",
+            *run,
+            "worker_type",
+            "path",
+        )
+        self.claim_wait_seconds = make.histogram(
+            "ember_claim_wait_seconds",
+            "Time from asking for a worker (a driver's: the creation of its JobRun; an executor's: Spark's request) to "
+            "the claim of a pre-initialized one.",
+            "worker_type",
+            buckets=_CLAIMS,
+        )
+        self.executors_wanted = make.gauge("ember_executors_wanted", "Executors that Spark drivers ask for.", *run)
+        self.executors_given = make.gauge("ember_executors_given", "Executors that have a pod.", *run)
+        self.executors_running = make.gauge("ember_executors_running", "Executors whose process runs.", *run)
 
     def _declare_loops(self, make: Declarations) -> None:
         self.reconcile_seconds = make.histogram(
@@ -113,6 +147,17 @@ class BrokerMetrics:
         self.waiting = make.gauge("ember_broker_waiting_requests", "Long polls and watches open now.", "route")
         self.credentials = make.counter(
             "ember_broker_credentials_total", "Store credentials handed out or refused.", "result"
+        )
+        self.assignment_seconds = make.histogram(
+            "ember_claim_assignment_seconds",
+            "Time from the claim of a pre-initialized worker to the answer that tells it its job.",
+            buckets=_CLAIMS,
+        )
+        self.warm_up_seconds = make.histogram(
+            "ember_worker_warm_up_seconds",
+            "Time from the creation of a pre-initialized worker's pod to its readiness.",
+            "worker_type",
+            buckets=_WARM_UPS,
         )
         self.declared = tuple(make.declared)
 

@@ -40,7 +40,7 @@ class Channel:
         self._host, self._port, self._token = split.hostname, split.port or 443, token
         self._context = ssl.create_default_context(cadata=ca)
         self._local = threading.local()
-        self.state = ""  # what a broker that has just started would like to know again: "ready" or "started"
+        self.state = ""  # what a broker that has just started would like to know again: ready, assigned or started
 
     def assignment(self, known: int) -> Assignment:
         """Ask what to do; returns when it is another revision than `known`, or after the poll time with the same."""

@@ -60,7 +60,9 @@ class Launcher:
         gateway = self._warm_up(reporter) if self._settings.warm else None
         work = mail.first()
         self._marks.set("assignment")
+        self._channel.state = "assigned"
         log.bind(jobRunId=work.run.get("id", ""), attempt=work.run.get("attempt", ""))
+        log.info("assigned", warm=gateway is not None)
         for name, text in work.secrets.items():
             write_private(self._settings.paths.run / name, text)
         if gateway and (reason := fit.why_not(work, self._jvm_options)):
@@ -200,7 +202,9 @@ class Launcher:
         path = self._settings.paths.termination
         if path.exists():
             try:
-                path.write_text(json.dumps({"exitCode": outcome.exit_code, "reason": outcome.reason[:1024]}))
+                began = "submit" in self._marks.seconds
+                said = {"exitCode": outcome.exit_code, "reason": outcome.reason[:1024], "began": began}
+                path.write_text(json.dumps(said))
             except OSError:
                 return
 
