@@ -70,14 +70,14 @@ class Ember:
         return from_events(asked, end_known, events, **more)
 
     def _rests(self, applications: Watch) -> Callable[[], bool]:
-        """A test for whether the pool is whole."""
+        """A test for whether the pool is whole; before its first run an application has none."""
 
-        def whole() -> bool:
+        def rests() -> bool:
             status = applications.current.get(self.application, {}).get("status", {})
             stocks = status.get("initialCapacity", {}).values()
-            return self.initial_capacity is None or all(one.get("idle", 0) >= one["wanted"] for one in stocks)
+            return status.get("state") == "CREATED" or all(one.get("idle", 0) >= one["wanted"] for one in stocks)
 
-        return whole
+        return rests
 
     def _assigned_at(self, status: Object) -> float:
         """When the driver's launcher had its job, by its own word."""
