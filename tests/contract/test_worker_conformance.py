@@ -34,7 +34,6 @@ SETTINGS = {
     "spark.sql.shuffle.partitions": "3",
     "spark.driver.cores": "2",
     "spark.hadoop.fs.s3a.own": "own",
-    "spark.python.daemon.module": "ember.worker.pydaemon",
     "spark.odd": " spaces = and \\ ü ",
 }
 START_ONLY = {"spark.kubernetes.driverEnv.GREETING": "hullo"}

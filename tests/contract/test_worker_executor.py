@@ -45,8 +45,7 @@ def kubernetes(url: str) -> dict[str, str]:
         "spark.authenticate": "true",
         "spark.network.crypto.enabled": "true",
         "spark.scheduler.minRegisteredResourcesRatio": "0",
-        "spark.python.daemon.module": "ember.worker.pydaemon",
-        "spark.odd": "spaces = and \\ ü",
+            "spark.odd": "spaces = and \\ ü",
     }
 
 

@@ -23,7 +23,7 @@ STOP = f"{GROUP}/stop"
 POOL = f"{GROUP}/pool"  # on pre-initialized workers: the template they were made from; stays after the claim
 HEAP = f"{GROUP}/heap-mib"
 CLAIMED_AT = f"{GROUP}/claimed-at"  # on pre-initialized workers, from the claim on: the time
-IDLE_CPU = "10m"  # what an idle pre-initialized worker asks for
+IDLE_CPU = "1m"  # what an idle pre-initialized worker asks for: the least that there is
 ZONE = "topology.kubernetes.io/zone"
 
 SPARK_APP = "spark-app-selector"

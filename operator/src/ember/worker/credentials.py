@@ -1,11 +1,12 @@
 """The container-credentials endpoint on loopback: the AWS SDKs of the JVM and of Python ask here, we ask the broker."""
 
+import contextlib
 import hmac
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +18,8 @@ RENEW_AT_SECONDS_LEFT = 20 * 60
 RETRY_SECONDS = 10.0
 # botocore gives up reading after 2 s. The fetch goes on, and its next try finds the value here.
 WAIT_SECONDS = 1.8
+# Longer than any rehearsal: what the SDKs cache is renewed in the background when little time is left.
+REHEARSAL_SECONDS = 3600.0
 Clock = Callable[[], float]
 Answer = tuple[int, Mapping[str, Any]]
 
@@ -30,18 +33,36 @@ class Relay:
         self._expires = 0.0
         self._try_after = 0.0
         self._ended = False
+        self._made_up: Mapping[str, Any] | None = None
         self._lock = threading.Lock()
 
     def answer(self) -> Answer:
         """Status and body for a client that has shown the right token."""
         if self._ended:
             return 403, {"message": "the run has ended"}
+        if self._made_up is not None:
+            return 200, self._made_up
         if not self._lock.acquire(timeout=WAIT_SECONDS):
             return self._cached() or (503, {"message": "credentials are being fetched"})
         try:
             return self._renewed()
         finally:
             self._lock.release()
+
+    @contextlib.contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Answer with made-up credentials meanwhile, so that the way to them is rehearsed too."""
+        expires = datetime.fromtimestamp(self._clock() + REHEARSAL_SECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        words = dict.fromkeys(("AccessKeyId", "SecretAccessKey", "Token"), "rehearsal")
+        self._made_up = {**words, "Expiration": expires}
+        try:
+            yield
+        finally:
+            self._made_up = None
+
+    def fetch_ahead(self) -> None:
+        """Fetch in the background what the run will ask for soon."""
+        threading.Thread(target=self.answer, name="credentials-ahead", daemon=True).start()
 
     def end(self) -> None:
         """From now on: 403, and nothing is kept."""

@@ -3,8 +3,9 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ember.worker import executor, inbox, jvm, log, zygotes
 from ember.worker.assignment import Assignment
@@ -20,6 +21,9 @@ from ember.worker.reports import Reporter
 from ember.worker.settings import DRIVER, Settings, write_private
 from ember.worker.warm import fit
 
+if TYPE_CHECKING:
+    from ember.worker import credentials
+
 STOP_GRACE_SECONDS = 10.0
 # Spark's shutdown hooks have bounds of 30 s themselves.
 EXIT_SECONDS = 60.0
@@ -32,8 +36,7 @@ class Launcher:
         self._settings, self._env = settings, env
         self._channel = Channel(settings.broker_url, settings.broker_ca, settings.paths.token)
         self._supervisor, self._marks = Supervisor(), Marks()
-        self._end_credentials: Callable[[], None] = lambda: None
-        self._credentials_served = False
+        self._relay: credentials.Relay | None = None
         self._jvm_options = frozenset[str]()  # what a warm JVM was started with
         self._jvm: Child | None = None
         self._zygote: Child | None = None
@@ -71,7 +74,7 @@ class Launcher:
             gateway = None
         main_class, arguments, properties = self._start_processes(work)
         inbox.watch(self._channel, self._supervisor, work.revision)
-        self._serve_credentials()
+        self._credentials().fetch_ahead()
         if gateway is None:
             gateway = jvm.connect(self._settings, self._supervisor, self._the_jvm())
             self._marks.set("jvm")
@@ -95,10 +98,10 @@ class Launcher:
         """Get ready for a run that nobody knows yet."""
         from ember.worker.warm.pod import WarmPod
 
-        self._serve_credentials()
-        warm = WarmPod(self._settings, self._supervisor, self._env)
-        self._jvm, self._zygote = warm.jvm, warm.zygote
-        gateway = warm.warm_up(self._marks.set)
+        with self._credentials().rehearsal():
+            warm = WarmPod(self._settings, self._supervisor, self._env)
+            self._jvm, self._zygote = warm.jvm, warm.zygote
+            gateway = warm.warm_up(self._marks.set)
         self._jvm_options = warm.options
         self._marks.set("ready")
         self._channel.state = "ready"
@@ -134,18 +137,16 @@ class Launcher:
         properties = executor.system_properties(settings, work.executor, work.secrets)
         return executor.MAIN_CLASS, executor.arguments(settings, work.executor), properties
 
-    def _serve_credentials(self) -> None:
+    def _credentials(self) -> "credentials.Relay":
         """Open the credentials endpoint, once. Its imports cost 50 ms, which now pass while the JVM boots."""
-        if self._credentials_served:
-            return
-        self._credentials_served = True
-        from ember.worker import credentials
+        if self._relay is None:
+            from ember.worker import credentials
 
-        relay = credentials.Relay(self._channel.credentials)
-        token = os.urandom(32).hex()
-        write_private(self._settings.paths.run / "credentials-token", token)
-        credentials.serve(relay, token, self._settings.credentials_port)
-        self._end_credentials = relay.end
+            self._relay = credentials.Relay(self._channel.credentials)
+            token = os.urandom(32).hex()
+            write_private(self._settings.paths.run / "credentials-token", token)
+            credentials.serve(self._relay, token, self._settings.credentials_port)
+        return self._relay
 
     def _the_jvm(self) -> Child:
         if self._jvm is None:
@@ -155,6 +156,7 @@ class Launcher:
     def _concluded(self, call: jvm.Call) -> Outcome:
         """Main has returned, thrown, or vanished with its JVM: let the JVM end, and see with what code."""
         child = self._the_jvm()
+        self._marks.set("main")
         if call.done and call.failure:
             log.write_all(2, call.failure.encode("utf-8", "replace") + b"\n")
         child.close_stdin()
@@ -164,6 +166,7 @@ class Launcher:
             if call.done and not call.failure and not call.disconnected:
                 # The job's own code was through; only the shutdown hung.
                 return Outcome(0, "exit code 0")
+        self._marks.set("exit")
         outcome = of_status(child.status, memory_hint(jvm.out_of_memory_note(self._settings)))
         if call.failure and outcome.exit_code == 0:
             # The gateway ends with 0 whatever main has thrown; a JVM whose main throws ends with 1.
@@ -191,7 +194,8 @@ class Launcher:
         if self._zygote:
             zygotes.end(self._supervisor, self._zygote, at_once=self._supervisor.stopping)
         self._supervisor.kill_the_rest()
-        self._end_credentials()
+        if self._relay:
+            self._relay.end()
         self._marks.set("end")
         log.info("ended", exitCode=outcome.exit_code, reason=outcome.reason, marks=self._marks.seconds)
         write_end_marks()

@@ -6,6 +6,7 @@ from ember.worker import properties
 from ember.worker.assignment import DriverPart
 from ember.worker.interpreter import DRIVER_PYTHON, PYTHON
 from ember.worker.settings import Settings, write_private
+from ember.worker.zygotes import DAEMON_MODULE
 
 MAIN_CLASS = "org.apache.spark.deploy.SparkSubmit"
 _KUBERNETES = "k8s://"
@@ -20,7 +21,7 @@ def arguments(
     """
     facts = local_facts(settings, part.properties.get("spark.master", ""), secrets)
     facts |= {DRIVER_PYTHON: python, PYTHON: workers_python}
-    merged = {**part.properties, **facts}
+    merged = {DAEMON_MODULE[0]: DAEMON_MODULE[1], **part.properties, **facts}
     path = settings.paths.run / "spark.properties"
     write_private(path, properties.dump(merged))
     # Spark trims values that come from a file; those go by --conf, where they stay whole.

@@ -1,5 +1,9 @@
 """A driver's rehearsals: one job run in this JVM alone, then contexts that ask the pods API for executors."""
 
+from collections.abc import Callable
+
+from py4j.protocol import Py4JJavaError
+
 from ember.worker.jvm import Gateway
 from ember.worker.submit import MAIN_CLASS
 from ember.worker.warm import pods
@@ -20,13 +24,14 @@ _ELASTIC = {
 }
 
 
-def rehearse(stage: Stage, gateway: Gateway) -> None:
+def rehearse(stage: Stage, gateway: Gateway, mark: Callable[[str], None]) -> None:
     """Run them one after the other; a failing one ends the JVM."""
 
     def submit(rounds: int, conf: dict[str, str]) -> None:
         gateway.java_class(MAIN_CLASS).main(gateway.strings(stage.arguments(rounds, conf)))
 
     submit(LOCAL_ROUNDS, {"spark.master": "local[1]", **_OPEN})
+    mark("local")
     api = pods.start(lambda _: None)
     try:
         fallback = {"spark.storage.decommission.fallbackStorage.path": f"{stage.base}/shuffle/"}
@@ -34,3 +39,20 @@ def rehearse(stage: Stage, gateway: Gateway) -> None:
             submit(0, {**stage.kubernetes(api.url), **_ELASTIC, **fallback})
     finally:
         api.close()
+    mark("kubernetes")
+    _ask_the_broker(stage, gateway)
+
+
+def _ask_the_broker(stage: Stage, gateway: Gateway) -> None:
+    """Rehearse TLS, which no stand-in speaks: ask the broker for a pod as Spark's client would; it refuses."""
+    settings = stage.settings
+    builder = gateway.java_class("io.fabric8.kubernetes.client.ConfigBuilder")()
+    builder = builder.withMasterUrl(settings.broker_url).withCaCertFile(str(settings.paths.run / "broker-ca.crt"))
+    config = builder.withOauthToken("rehearsal").withAutoConfigure(False).build()
+    client = gateway.java_class("io.fabric8.kubernetes.client.KubernetesClientBuilder")().withConfig(config).build()
+    try:
+        client.pods().inNamespace("default").withName("rehearsal").get()
+    except Py4JJavaError:  # the token is of nobody
+        pass
+    finally:
+        client.close()

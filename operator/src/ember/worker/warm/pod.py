@@ -43,7 +43,7 @@ class WarmPod:
         gateway = jvm.connect(self._settings, self._supervisor, self.jvm)
         mark("jvm")
         # In the background, for the main thread hears signals and reaps.
-        work = Background(lambda: self._rehearse(gateway, partner), self._supervisor.wake)
+        work = Background(lambda: self._rehearse(gateway, partner, mark), self._supervisor.wake)
         over = self._supervisor.wait(lambda: work.done or self.jvm.ended, WARM_UP_SECONDS)
         if not over:
             raise WorkerError(f"the warm-up took more than {WARM_UP_SECONDS:.0f} s{self._last_words()}")
@@ -57,13 +57,16 @@ class WarmPod:
         self.options = fit.options_given(gateway, self._settings)
         return gateway
 
-    def _rehearse(self, gateway: jvm.Gateway, partner: executor.Partner | None) -> None:
+    def _rehearse(
+        self, gateway: jvm.Gateway, partner: executor.Partner | None, mark: Callable[[str], None]
+    ) -> None:
         try:
             traces = Traces(gateway, self._stage.log)
             if partner:
                 executor.rehearse(self._stage, gateway, partner)
             else:
-                driver.rehearse(self._stage, gateway)
+                driver.rehearse(self._stage, gateway, mark)
+            mark("rehearsed")
             traces.remove()
         finally:
             self._stage.close()

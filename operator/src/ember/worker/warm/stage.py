@@ -83,14 +83,12 @@ class Stage:
         return conf | (self._s3(self.bucket.url) if self.bucket else {})
 
     def _s3(self, url: str) -> dict[str, str]:
+        # The credentials come from the pod's own endpoint, as those of runs do; it answers with made-up ones now.
         return {
             "spark.hadoop.fs.s3a.endpoint": url,
             "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
             "spark.hadoop.fs.s3a.path.style.access": "true",
             "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
-            "spark.hadoop.fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
-            "spark.hadoop.fs.s3a.access.key": "rehearsal",
-            "spark.hadoop.fs.s3a.secret.key": "rehearsal",
         }
 
     def kubernetes(self, url: str) -> dict[str, str]:
