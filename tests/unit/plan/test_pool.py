@@ -57,7 +57,7 @@ def test_it_is_started_only_when_all_are_ready_and_says_how_far_it_is() -> None:
     assert seen.report("warm-executor-1", "ready").actions(SetApplicationStatus)[0].status["state"] == "STARTED"
 
 
-def test_a_run_claims_its_driver_and_the_pool_is_refilled_at_once() -> None:
+def test_a_run_claims_its_driver() -> None:
     seen = world().warm("driver").warm("executor").job_run()
     claim = seen.actions(Claim)[0]
     assert claim.worker.name == "warm-driver-1"
@@ -70,7 +70,16 @@ def test_a_run_claims_its_driver_and_the_pool_is_refilled_at_once() -> None:
         }
     }
     assert seen.actions(CreateDriver) == []
-    assert roles(seen.actions(CreateWarm)) == ["driver"]
+
+
+def test_the_pool_is_refilled_as_soon_as_the_run_has_started() -> None:
+    seen = world().warm("driver").warm("executor").job_run()
+    assert seen.actions(Claim)
+    assert seen.actions(CreateWarm) == []
+    seen.claimed("warm-driver-1")
+    assert seen.actions(CreateWarm) == []
+    assert seen.plan().look_again_in == 2.0
+    assert roles(seen.later(2).actions(CreateWarm)) == ["driver"]
 
 
 def test_an_executor_is_claimed_before_one_is_made() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +19,8 @@ from ember.kube.secrets import NoCredentials
 from ember.model import labels
 from ember.plan.facts import WorkerReport
 from ember.plan.workers import epoch
+
+log = logging.getLogger(__name__)
 
 _EVENTS = ("ready", "assigned", "started", "ended")  # in their order
 _LONGEST_REASON = 1024
@@ -82,16 +85,23 @@ class WorkerChannel:
             self._context.metrics.assignment_seconds.observe(max(0.0, now - claimed))
         index.report(pod, _merged(WorkerReport("assigned", now), index, uid))
 
+    def _note_warm_up(self, pod: Object, report: WorkerReport, now: float) -> None:
+        """Measure a warm-up that succeeded; tell of one that failed, for its pod goes and no log is kept of it."""
+        meta = pod["metadata"]
+        role, created = meta["labels"][labels.COMPONENT], epoch(meta.get("creationTimestamp"))
+        if report.event == "ready" and created is not None:
+            self._context.metrics.warm_up_seconds.labels(role).observe(max(0.0, now - created))
+        if report.event == "ended" and run_of_pod(pod) is None:
+            names = {"namespace": meta["namespace"], "pod": meta["name"], "workerType": role}
+            log.warning("a pre-initialized worker has ended", extra={**names, "reason": report.reason})
+
     async def report(self, request: web.Request) -> web.Response:
         """Take in what a launcher says of its process."""
         pod = await worker_pod(self._context, request)
         body = await json_object(request)
         index, now = self._context.index, self._context.clock()
         report = _report(body, now)
-        created = epoch(pod["metadata"].get("creationTimestamp"))
-        if report.event == "ready" and created is not None:
-            role = pod["metadata"]["labels"][labels.COMPONENT]
-            self._context.metrics.warm_up_seconds.labels(role).observe(max(0.0, now - created))
+        self._note_warm_up(pod, report, now)
         index.report(pod, _merged(report, index, pod["metadata"]["uid"]))
         return web.Response(status=204)
 

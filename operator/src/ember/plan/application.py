@@ -229,5 +229,7 @@ def _idle_too_long(application: ApplicationView, now: float) -> bool:
 
 def _look_again_in(shard: Shard, state: ApplicationState) -> float | None:
     """A tick while a clock runs: for a live run, a pod that is to go, or an application that idles towards its stop."""
+    if pool.settling(shard):
+        return pool.SETTLE_SECONDS
     clocks = any(run.live or run.workers for run in shard.runs) or bool(shard.strays) or bool(shard.pool)
     return _TICK if clocks or state in (ApplicationState.STARTED, ApplicationState.STOPPING) else None

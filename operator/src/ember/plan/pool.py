@@ -20,6 +20,8 @@ from ember.plan.warmups import overdue
 from ember.plan.workers import Worker
 
 RESERVED = f"{labels.GROUP}/warm-capacity"  # annotation on the application; "reserved": idle workers keep their CPU
+# Seconds after a claim in which nothing is refilled: a run's start needs the cores that a new JVM would take.
+SETTLE_SECONDS = 2.0
 KEEPS_POOL = (ApplicationState.STARTING, ApplicationState.STARTED)
 
 
@@ -102,6 +104,12 @@ def trouble(shard: Shard, stock: Sequence[Stock], decision: Decision) -> tuple[s
     return "", ""
 
 
+def settling(shard: Shard) -> bool:
+    """Whether a worker was claimed so recently that its run still starts."""
+    workers = (worker for run in shard.runs for worker in run.workers)
+    return any(w.claimed_at is not None and 0 <= shard.now - w.claimed_at < SETTLE_SECONDS for w in workers)
+
+
 def keep(shard: Shard, state: ApplicationState, decision: Decision) -> list[Action]:
     """Create, release and replace idle workers so that the pool becomes what the application wants."""
     gone = {worker.name for worker in decision.released}
@@ -113,7 +121,7 @@ def keep(shard: Shard, state: ApplicationState, decision: Decision) -> list[Acti
         return actions  # a slip in the specification costs no worker: once it is mended they may serve again
     free = [w for w in shard.pool if not (w.deleting or w.stop or w.name in taken)]
     wanted = stocks(shard) if state in KEEPS_POOL else ()
-    room = _Room(shard, decision)
+    room = _Room(shard, decision, waits=len(taken) > len(gone) or settling(shard))
     for role in (labels.DRIVER, labels.EXECUTOR_ROLE):
         own = [one for one in wanted if one.shape.role == role]
         actions += _keep_role(own, [w for w in free if w.role == role], room)
@@ -153,11 +161,11 @@ def _shrink(own: list[Worker], count: int) -> list[Action]:
 
 
 class _Room:
-    """What of the maximum a refill may use: runs that wait come first."""
+    """What of the maximum a refill may use: runs that wait come first, and so do those that start."""
 
-    def __init__(self, shard: Shard, decision: Decision) -> None:
+    def __init__(self, shard: Shard, decision: Decision, *, waits: bool) -> None:
         self.shard = shard
-        self.waits = decision.blocked or bool(decision.released) or shard.warm_ups.paused(shard.now)
+        self.waits = waits or decision.blocked or bool(decision.released) or shard.warm_ups.paused(shard.now)
         self.maximum = _maximum(shard)
         self.used = decision.used
         self.made = 0

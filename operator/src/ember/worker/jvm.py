@@ -26,9 +26,18 @@ def command(settings: Settings, options: Iterable[str]) -> list[str]:
     # The first OutOfMemoryError leaves a note for the end's reason; the job itself may catch it and go on.
     note = f"-XX:OnOutOfMemoryError=touch {out_of_memory_note(settings)}"
     # Spark starts Python with the job's arguments: without UTF-8 here, other characters would become `?`.
+    # The second compiler takes what is really hot, and leaves the cores to the job for the rest.
+    scaling = [
+        "-XX:Tier4InvocationThreshold=50000",
+        "-XX:Tier4MinInvocationThreshold=6000",
+        "-XX:Tier4CompileThreshold=150000",
+        "-XX:Tier4BackEdgeThreshold=400000",
+        "-XX:Tier3DelayOn=0",
+        "-Xms512m",
+    ]
     encoding = ["-Dfile.encoding=UTF-8", "-Dsun.jnu.encoding=UTF-8"]
     paths = settings.paths
-    return [str(paths.java), f"@{paths.java_args}", note, *encoding, *options, *heap, MAIN_CLASS]
+    return [str(paths.java), f"@{paths.java_args}", note, *scaling, *encoding, *options, *heap, MAIN_CLASS]
 
 
 def out_of_memory_note(settings: Settings) -> Path:

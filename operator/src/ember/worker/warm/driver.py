@@ -10,8 +10,8 @@ from ember.worker.warm import pods
 from ember.worker.warm.stage import Stage
 
 # As often as a further one still makes the next start faster.
-LOCAL_ROUNDS = 2
-KUBERNETES_CONTEXTS = 2
+LOCAL_ROUNDS = 1
+KUBERNETES_CONTEXTS = 6
 # Nobody connects to a context in local mode; one that makes up a secret leaves it in the JVM.
 _OPEN = {"spark.authenticate": "false", "spark.network.crypto.enabled": "false"}
 _ELASTIC = {
@@ -28,7 +28,7 @@ def rehearse(stage: Stage, gateway: Gateway, mark: Callable[[str], None]) -> Non
     """Run them one after the other; a failing one ends the JVM."""
 
     def submit(rounds: int, conf: dict[str, str]) -> None:
-        gateway.java_class(MAIN_CLASS).main(gateway.strings(stage.arguments(rounds, conf)))
+        gateway.java_class(MAIN_CLASS).main(gateway.strings(stage.arguments(rounds, 1, conf)))
 
     submit(LOCAL_ROUNDS, {"spark.master": "local[1]", **_OPEN})
     mark("local")

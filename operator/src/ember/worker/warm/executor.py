@@ -1,8 +1,9 @@
 """An executor's rehearsal: Spark's backend serves a throw-away driver in this pod, then lets go of it."""
 
+import contextlib
 import queue
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from ember.worker.warm.loopback import Server
 from ember.worker.warm.stage import Stage
 
 ROUNDS = 2
+CONTEXTS = 3
 # The driver lives for seconds, beside what it must not push out: quick to start, small, with no threads to spare.
 _SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m")
 _PATIENCE_SECONDS = 120.0
@@ -29,14 +31,15 @@ class Partner:
     api: Server
     posted: "queue.SimpleQueue[pods.Pod]"
 
-    def asks(self) -> dict[str, Any]:
-        """What it wants its executor to be."""
+    def asks(self, served: set[str]) -> dict[str, Any]:
+        """What its next context wants its executor to be; one that is over may have asked for another at its end."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline and not self.child.ended:
-            try:
-                return pods.executor_part(self.posted.get(timeout=0.2))
-            except queue.Empty:
-                continue
+            with contextlib.suppress(queue.Empty):
+                part = pods.executor_part(self.posted.get(timeout=0.2))
+                if part["appId"] not in served:
+                    served.add(part["appId"])
+                    return part
         raise RuntimeError("the rehearsal's driver asked for no executor")
 
 
@@ -51,14 +54,18 @@ def invite(stage: Stage, supervisor: Supervisor, env: Mapping[str, str]) -> Part
         "spark.dynamicAllocation.enabled": "false",
     }
     paths = stage.settings.paths
-    command = [str(paths.java), f"@{paths.java_args}", *_SMALL, MAIN_CLASS, *stage.arguments(ROUNDS, conf)]
+    command = [str(paths.java), f"@{paths.java_args}", *_SMALL, MAIN_CLASS, *stage.arguments(ROUNDS, CONTEXTS, conf)]
     return Partner(supervisor.start(command, env, stage.folder, output=stage.log), api, posted)
 
 
-def rehearse(stage: Stage, gateway: Gateway, partner: Partner) -> None:
+def rehearse(stage: Stage, gateway: Gateway, partner: Partner, mark: Callable[[str], None]) -> None:
     """Serve the driver until it stops."""
     try:
-        _serve(stage, gateway, partner.asks())
+        served: set[str] = set()
+        with gateway.callbacks():
+            for _ in range(CONTEXTS):
+                _serve(stage, gateway, partner.asks(served))
+                mark("served")
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not partner.child.ended and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -73,9 +80,8 @@ def _serve(stage: Stage, gateway: Gateway, asked: dict[str, Any]) -> None:
     gateway.set_properties(executor.system_properties(settings, part, {"spark-auth": ""}))
     backend = gateway.java_class(executor.MAIN_CLASS)
     words = gateway.strings(executor.arguments(settings, part))
-    with gateway.callbacks():
-        # Not main: it ends in System.exit.
-        backend.run(backend.parseArguments(words, "rehearsal"), _Create(gateway))
+    # Not main: it ends in System.exit.
+    backend.run(backend.parseArguments(words, "rehearsal"), _Create(gateway))
 
 
 class _Create:

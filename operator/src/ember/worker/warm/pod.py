@@ -63,7 +63,7 @@ class WarmPod:
         try:
             traces = Traces(gateway, self._stage.log)
             if partner:
-                executor.rehearse(self._stage, gateway, partner)
+                executor.rehearse(self._stage, gateway, partner, mark)
             else:
                 driver.rehearse(self._stage, gateway, mark)
             mark("rehearsed")

@@ -36,7 +36,7 @@ class Stage:
     def open(self) -> None:
         """Put the input there. An image without S3A rehearses with files."""
         if "hadoop-aws" in self.settings.paths.java_args.read_text():
-            self.bucket = store.start({"in/a.txt": _TEXT, "logs/": b""})
+            self.bucket = store.start({"in/a.txt": _TEXT, "logs/": b"", SCRIPT.name: SCRIPT.read_bytes()})
         else:
             for name, data in (("in/a.txt", _TEXT), ("logs/.keep", b"")):
                 (self.folder / name).parent.mkdir(exist_ok=True)
@@ -52,10 +52,11 @@ class Stage:
         paths = replace(self.settings.paths, run=self.folder)
         return replace(self.settings, pod_ip=LOOPBACK, pod_name="rehearsal-1", paths=paths)
 
-    def arguments(self, rounds: int, conf: Mapping[str, str]) -> list[str]:
+    def arguments(self, rounds: int, contexts: int, conf: Mapping[str, str]) -> list[str]:
         """SparkSubmit's arguments for one rehearsal, given in the same way as those of a run."""
         write_private(self.folder / "rehearsal.properties", properties.dump({**self._conf(), **conf}))
-        script = [str(SCRIPT), str(self.log), self.base, str(rounds)]
+        entry_point = f"{self.base}/{SCRIPT.name}" if self.bucket else str(SCRIPT)
+        script = [entry_point, str(self.log), self.base, str(rounds), str(contexts)]
         return ["--properties-file", str(self.folder / "rehearsal.properties"), "--load-spark-defaults", *script]
 
     def _conf(self) -> dict[str, str]:

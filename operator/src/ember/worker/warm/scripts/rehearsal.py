@@ -1,4 +1,4 @@
-"""The throw-away job. Runs as any job would: `rehearsal.py <log file> <folder or bucket> <rounds>`."""
+"""The throw-away job. Runs as any job would: `rehearsal.py <log file> <folder or bucket> <rounds> <contexts>`."""
 
 import os
 import sys
@@ -9,21 +9,27 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def main(log: str, base: str, rounds: int) -> None:
-    """Start a context, do what jobs commonly do, stop. Without rounds there is no executor to do anything."""
+def main(log: str, base: str, rounds: int, contexts: int) -> None:
+    """Start a context, do what jobs commonly do, stop; then the same with next to nothing to do.
+
+    Without rounds there is no executor to do anything.
+    """
     # The pod's streams belong to the run that will claim it.
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     from pyspark.sql import SparkSession
 
-    spark = SparkSession.builder.appName("rehearsal").getOrCreate()
-    for number in range(rounds):
-        _work(spark, base, f"{base}/out-{number}")
-    if not rounds:
-        spark.range(10).selectExpr("id % 3 as n").groupBy("n").count().explain()
-        time.sleep(0.5)  # until the allocator has asked for its executors
-    spark.stop()
+    for context in range(contexts):
+        spark = SparkSession.builder.appName("rehearsal").getOrCreate()
+        if not rounds:
+            spark.range(10).selectExpr("id % 3 as n").groupBy("n").count().explain()
+            time.sleep(0.5)  # until the allocator has asked for its executors
+        elif context:
+            spark.sparkContext.parallelize([1], 1).map(lambda n: n + 1).collect()
+        for number in range(0 if context else rounds):
+            _work(spark, base, f"{base}/out-{number}")
+        spark.stop()
 
 
 def _work(spark: "SparkSession", base: str, out: str) -> None:
@@ -43,4 +49,4 @@ def _work(spark: "SparkSession", base: str, out: str) -> None:
     assert len(rows) == 5, rows
 
 
-main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
