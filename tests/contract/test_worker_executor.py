@@ -45,7 +45,7 @@ def kubernetes(url: str) -> dict[str, str]:
         "spark.authenticate": "true",
         "spark.network.crypto.enabled": "true",
         "spark.scheduler.minRegisteredResourcesRatio": "0",
-            "spark.odd": "spaces = and \\ ü",
+        "spark.odd": "spaces = and \\ ü",
     }
 
 

@@ -13,6 +13,7 @@ from ember.worker.settings import Settings
 
 MAIN_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
 BOOT_SECONDS = 120.0
+_NEEDED = ("java.io.StringReader", "java.lang.System", "java.util.regex.Pattern")
 _LOOK_SECONDS = 0.01
 
 
@@ -136,6 +137,7 @@ class Gateway:
         self._port, self._secret = port, secret
         self._gateway: Any = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=secret))
         self._import = java_import
+        self._classes: dict[str, Any] = {}
 
     def renewed(self) -> "Gateway":
         """A gateway with connections of its own: in Java each is a thread, which remembers what ran in it."""
@@ -175,9 +177,16 @@ class Gateway:
         self.java_class("java.lang.System").getProperties().load(reader)
 
     def java_class(self, name: str) -> Any:
-        """Two round trips for any class; walking along the package would be one for each of its parts."""
-        self._import(self._gateway.jvm, name)
-        return getattr(self._gateway.jvm, name.rpartition(".")[2])
+        """Two round trips for a class, once; walking along the package would be one for each of its parts."""
+        if name not in self._classes:
+            self._import(self._gateway.jvm, name)
+            self._classes[name] = getattr(self._gateway.jvm, name.rpartition(".")[2])
+        return self._classes[name]
+
+    def get_ready(self, class_name: str) -> None:
+        """Look up beforehand what `set_properties` and `call_main` of that class need."""
+        for name in (*_NEEDED, class_name):
+            self.java_class(name)
 
 
 def delimiter(values: Iterable[str]) -> str:

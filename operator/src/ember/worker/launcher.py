@@ -73,19 +73,25 @@ class Launcher:
             self._forget_the_warm_up()
             gateway = None
         main_class, arguments, properties = self._start_processes(work)
-        inbox.watch(self._channel, self._supervisor, work.revision)
-        self._credentials().fetch_ahead()
-        if gateway is None:
+        if cold := gateway is None:
+            self._listen(work)  # while the JVM boots
             gateway = jvm.connect(self._settings, self._supervisor, self._the_jvm())
             self._marks.set("jvm")
         if properties:
             gateway.set_properties(properties)
         call = gateway.call_main(main_class, arguments, self._supervisor.wake)
         self._marks.set("submit")
+        if not cold:
+            self._listen(work)
         reporter.started(self._marks.seconds)
         self._channel.state = "started"
         self._supervisor.wait(lambda: call.done or self._the_jvm().ended)
         return self._concluded(call)
+
+    def _listen(self, work: Assignment) -> None:
+        """Hear of an order to stop from now on, and have the credentials there when the run asks for them."""
+        inbox.watch(self._channel, self._supervisor, work.revision)
+        self._credentials().fetch_ahead()
 
     def _prepare_folders(self) -> None:
         paths = self._settings.paths

@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ember.worker import executor as run_executor
 from ember.worker import jvm, zygotes
 from ember.worker.problems import WorkerError
 from ember.worker.processes import Child, Supervisor
 from ember.worker.settings import EXECUTOR, Settings
+from ember.worker.submit import MAIN_CLASS
 from ember.worker.warm import driver, executor, fit
 from ember.worker.warm.background import Background
 from ember.worker.warm.ready import Readiness
@@ -55,11 +57,10 @@ class WarmPod:
         self._tidy()
         gateway = gateway.renewed()
         self.options = fit.options_given(gateway, self._settings)
+        gateway.get_ready(run_executor.MAIN_CLASS if self._settings.role == EXECUTOR else MAIN_CLASS)
         return gateway
 
-    def _rehearse(
-        self, gateway: jvm.Gateway, partner: executor.Partner | None, mark: Callable[[str], None]
-    ) -> None:
+    def _rehearse(self, gateway: jvm.Gateway, partner: executor.Partner | None, mark: Callable[[str], None]) -> None:
         try:
             traces = Traces(gateway, self._stage.log)
             if partner:
