@@ -3,12 +3,12 @@
 from tests.support.e2e.files import FILES, MAVEN, PACKAGE
 from tests.support.e2e.manifests import QUICK, job_run
 
-_DEPENDENCIES = (
+DEPENDENCIES = (
     f"--py-files {FILES}/helper.py --files {FILES}/note.txt --archives {FILES}/bundle.zip#bundle "
     f"--jars {FILES}/e2e.jar --packages {PACKAGE} --repositories {MAVEN}"
 )
 
-CURIOUS = job_run("talk-curious", "talk.py", application="e2e-talks", parameters=_DEPENDENCIES)
+CURIOUS = job_run("talk-curious", "talk.py", application="e2e-talks", parameters=DEPENDENCIES)
 OTHER = job_run("talk-other", "talk.py", application="e2e-talks")
 STEADY = job_run(
     "talk-steady",

@@ -14,7 +14,7 @@ from local.install import INSTALLED_MARK, NAMESPACE, TENANT
 from local.kubectl import Kubectl, Object, program
 from local.rollout import wait_until
 from local.store import Store
-from local.watch import Event, Watch, pods_path, runs_path
+from local.watch import Event, Watch, applications_path, pods_path, runs_path
 
 CLEAN_SECONDS = 90.0
 LEADER_SECONDS = 60.0
@@ -30,6 +30,7 @@ class Cluster:
     def __enter__(self) -> Self:
         self.runs = self._stack.enter_context(Watch(self.kubectl, runs_path(TENANT)))
         self.pods = self._stack.enter_context(Watch(self.kubectl, pods_path(TENANT)))
+        self.applications = self._stack.enter_context(Watch(self.kubectl, applications_path(TENANT)))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -27,10 +27,15 @@ SMALL = {
 QUICK = {f"spark.{role}.extraJavaOptions": "-XX:TieredStopAtLevel=1" for role in ("driver", "executor")}
 
 
-def application(name: str, *, cpu: int, memory: int, disk: int = 400) -> Object:
-    """An application with this ceiling."""
+def application(name: str, *, cpu: int, memory: int, disk: int = 400, warm: Mapping[str, int] | None = None) -> Object:
+    """An application with this ceiling, and so many pre-initialized workers of each type, as small as can be."""
     maximum = {"cpu": f"{cpu} vCPU", "memory": f"{memory} GB", "disk": f"{disk} GB"}
-    spec = {"type": "SPARK", "releaseLabel": "spark-4.1.2", "maximumCapacity": maximum}
+    spec: Object = {"type": "SPARK", "releaseLabel": "spark-4.1.2", "maximumCapacity": maximum}
+    if warm:
+        size = {"cpu": "1 vCPU", "memory": "2 GB"}
+        spec["initialCapacity"] = {
+            kind: {"workerCount": count, "workerConfiguration": size} for kind, count in warm.items()
+        }
     return _object("EMRApplication", name, spec)
 
 

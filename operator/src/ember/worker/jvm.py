@@ -34,7 +34,6 @@ def command(settings: Settings, options: Iterable[str]) -> list[str]:
         "-XX:Tier4CompileThreshold=150000",
         "-XX:Tier4BackEdgeThreshold=400000",
         "-XX:Tier3DelayOn=0",
-        "-Xms512m",
     ]
     encoding = ["-Dfile.encoding=UTF-8", "-Dsun.jnu.encoding=UTF-8"]
     paths = settings.paths
