@@ -65,7 +65,7 @@ class Run:
         self.reaches("FAILED")
         assert self.condition("Complete")["reason"] == reason, self.status
         for word in words:
-            assert word in self.status["stateDetails"]
+            assert word in self.status["stateDetails"], self.status["stateDetails"]
         return self
 
     def condition(self, kind: str) -> Object:

@@ -83,6 +83,7 @@ def _kept(prefix: str | None) -> dict[str, str]:
     fallback = f"{prefix.replace('s3://', 's3a://', 1)}shuffle/"
     return {
         "spark.eventLog.dir": logs.event_log_uri(prefix),
+        "spark.eventLog.overwrite": "true",  # a job's second SparkContext has the same id
         "spark.dynamicAllocation.shuffleTracking.enabled": "false",
         "spark.storage.decommission.fallbackStorage.path": fallback,
     }
