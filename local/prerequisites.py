@@ -60,7 +60,7 @@ def check_go() -> None:
     """Refuse a Go that cannot build the programs."""
     wanted = versions.minimum_go()
     # Asked where a go.mod is: since 1.21, go changes to the toolchain that the go.mod names.
-    said = attempt(["go", "env", "GOVERSION"], cwd=SOURCES / "kubernetes")
+    said = attempt(["go", "env", "GOVERSION"], cwd=SOURCES)
     if said.returncode or not go_is_enough(said.stdout, wanted):
         have = said.stdout.strip() or "none"
         raise LocalError(

@@ -7,8 +7,8 @@ import pytest
 from local import versions
 from local.prerequisites import go_is_enough
 from local.programs import catalog
-from local.programs.catalog import Program
-from local.programs.estimate import Durations, time_left
+from local.programs.catalog import MODULE, Program, go_s_name
+from local.programs.progress import REPORT_EVERY, Progress
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,17 @@ class Elsewhere(Program):
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
     monkeypatch.setattr(catalog, "go_version", lambda: "go1.26.8 linux amd64")
-    source = tmp_path / "coredns"
-    shutil.copytree(catalog.SOURCES / "coredns", source)
-    return Elsewhere("coredns", {"coredns": "."}, seconds=1, at=source)
+    source = tmp_path / "programs"
+    shutil.copytree(catalog.SOURCES, source)
+    return Elsewhere("coredns", {"coredns": "./coredns"}, at=source)
 
 
 def test_the_key_is_of_the_content_alone(program: Elsewhere, tmp_path: Path) -> None:
     copy = shutil.copytree(program.source, tmp_path / "copy")
     assert replace(program, at=copy).key() == program.key()
-    assert replace(program, seconds=1000).key() == program.key()
 
 
-@pytest.mark.parametrize("file", ["go.mod", "go.sum", "main.go"])
+@pytest.mark.parametrize("file", ["go.mod", "go.sum", "coredns/main.go"])
 def test_the_key_changes_with_the_sources(program: Elsewhere, file: str) -> None:
     before = program.key()
     with (program.source / file).open("a") as opened:
@@ -44,52 +43,78 @@ def test_the_key_changes_with_the_sources(program: Elsewhere, file: str) -> None
     assert program.key() != before
 
 
+@pytest.mark.parametrize("file", ["containerd.mod", "kubernetes/main.go", "build.py"])
+def test_the_key_does_not_change_with_what_others_are_made_of(program: Elsewhere, file: str) -> None:
+    before = program.key()
+    with (program.source / file).open("a") as opened:
+        opened.write("\n")
+    assert program.key() == before
+
+
 def test_the_key_changes_with_the_recipe(program: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:
     before = program.key()
-    assert replace(program, ldflags="-s").key() != before
+    assert replace(program, variables={"main.version": "v1"}).key() != before
     assert replace(program, packages={"coredns": "./other"}).key() != before
     monkeypatch.setattr(catalog, "go_version", lambda: "go1.27.0 linux amd64")
     assert program.key() != before
 
 
+@pytest.mark.parametrize("modfile", [MODULE, "containerd.mod"])
 @pytest.mark.parametrize(("name", "version"), versions.programs().items())
-def test_the_modules_require_the_pinned_versions(name: str, version: str) -> None:
-    lines = (catalog.SOURCES / name / "go.mod").read_text().splitlines()
+def test_the_modules_require_the_pinned_versions(modfile: str, name: str, version: str) -> None:
+    lines = (catalog.SOURCES / modfile).read_text().splitlines()
     required = [line.removeprefix("require").split()[:2] for line in lines if "=>" not in line]
     assert version in [words[1] for words in required if len(words) == 2 and f"/{name}" in words[0]]
+
+
+def test_containerd_s_versions_differ_only_where_kubernetes_has_its_own() -> None:
+    common, own = ((catalog.SOURCES / name).read_text().splitlines() for name in (MODULE, "containerd.mod"))
+    missing = [line for line in common if line not in own]
+    assert [line for line in own if line not in common] == []
+    assert missing
+    assert all("k8s.io/" in line and "=>" in line for line in missing)
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [("./kubernetes", "kubernetes"), ("go.etcd.io/etcd/server/v3", "server"), ("helm.sh/helm/v4/cmd/helm", "helm")],
+)
+def test_executables_are_found_under_go_s_names(package: str, name: str) -> None:
+    assert go_s_name(package) == name
 
 
 def test_every_pinned_program_is_built_and_no_other() -> None:
     assert set(catalog.catalog()) == set(versions.programs())
 
 
-def test_the_time_left_is_the_sum_of_what_is_not_finished() -> None:
-    assert time_left({"a": 100, "b": 50}, {}) == 150
-    assert time_left({"a": 100, "b": 50}, {"a": 40}) == 110
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
-def test_programs_that_are_built_together_share_the_machine() -> None:
-    assert time_left({"a": 100, "b": 100}, {"a": 40, "b": 40}) == 160
+def test_the_time_left_follows_the_pace_so_far() -> None:
+    clock, said = Clock(), list[str]()
+    progress = Progress(100, clock, said.append)
+    guess = progress.seconds_left()
+    for number in range(50):
+        clock.now += 1
+        progress.saw(f"example.org/package{number}")
+    assert progress.seconds_left() > guess
+    assert progress.seconds_left() == pytest.approx(50 + 25)
+    assert [line.split()[:3] for line in said] == [[str(15 * n), "of", "100"] for n in (1, 2, 3)]
+    assert REPORT_EVERY == 15
 
 
-def test_an_overdue_program_is_nearly_done_but_not_done() -> None:
-    assert time_left({"a": 100}, {"a": 1000}) == pytest.approx(5)
-    assert time_left({}, {}) == 0
-
-
-def test_durations_outlive_the_process_and_damage_to_their_file(tmp_path: Path) -> None:
-    path = tmp_path / "programs" / "durations.json"
-    Durations(path).record("etcd", 40.0, 37.0)
-    Durations(path).record("helm", 90.0, 101.0)
-    assert Durations(path).known() == {"etcd": 40.0, "helm": 90.0}
-    path.write_text("[1, 2")
-    assert Durations(path).known() == {}
-
-
-def test_a_build_out_of_gos_cache_says_nothing_about_the_next(tmp_path: Path) -> None:
-    durations = Durations(tmp_path / "durations.json")
-    durations.record("kubernetes", 17.0, 330.0)
-    assert durations.known() == {}
+def test_what_go_says_beside_the_packages_does_not_count() -> None:
+    progress = Progress(10, Clock(), lambda _: None)
+    for line in ("go: downloading example.org v1", "# example.org/x", "example.org/y"):
+        progress.saw(line)
+    assert progress.done == 1
 
 
 @pytest.mark.parametrize(
