@@ -141,6 +141,26 @@ async def test_a_late_started_does_not_undo_the_end(world: World, client: Client
     assert (held.event, held.exit_code, held.marks) == ("ended", 3, {"jvm": 1.0})
 
 
+async def test_a_new_broker_learns_how_far_a_worker_is_and_does_not_unlearn_it(world: World, client: Client) -> None:
+    driver = await world.start_run()
+    token, uid = world.pod_token(driver), driver["metadata"]["uid"]
+    for said in ("ended", "anything", "started", "ready"):
+        await client.ask("GET", f"/worker/v1/assignment?state={said}", token)
+    assert world.index.reports[uid].event == "started"
+
+
+async def test_a_claimed_worker_may_have_begun_once_it_was_told_its_run(world: World, client: Client) -> None:
+    driver = await world.start_run()
+    token, uid, name = world.pod_token(driver), driver["metadata"]["uid"], driver["metadata"]["name"]
+    world.cluster.change(f"{PODS}/{name}", {"metadata": {"labels": {labels.POOL: "pool"}}})
+    await client.ask("POST", "/worker/v1/report", token, {"event": "ready"})
+    await client.ask("GET", "/worker/v1/assignment", token)
+    assert world.index.reports[uid].event == "ready"
+    world.assignments[name] = {"driver": {}}
+    await client.ask("GET", "/worker/v1/assignment", token)
+    assert world.index.reports[uid].event == "assigned"
+
+
 @pytest.mark.parametrize(
     "report",
     [

@@ -108,7 +108,7 @@ def test_a_python_job_gets_its_arguments_and_settings_and_ends_well(run: Run) ->
     assert last == f"no newline{END_MARK}"
     assert "to stderr\n" in pod.stderr
     assert pod.stderr.endswith(f"\n{END_MARK}\n")
-    assert pod.termination == {"exitCode": 0, "reason": "exit code 0"}
+    assert pod.termination == {"exitCode": 0, "reason": "exit code 0", "began": True}
     assert [report["event"] for report in pod.broker.reports] == ["started", "ended"]
     assert pod.ended["exitCode"] == 0
     assert list(pod.ended["marks"]) == ["assignment", "jvm", "submit", "end"]

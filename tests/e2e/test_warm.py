@@ -14,7 +14,10 @@ from tests.support.e2e.pool import Pool
 from tests.support.e2e.run import Run
 from tests.support.e2e.talk import Talk
 
-PROPERTIES = "--name conform --conf spark.own=mine --conf spark.sql.shuffle.partitions=3 --conf spark.driver.extraJavaOptions=-Down=x"
+PROPERTIES = (
+    "--name conform --conf spark.own=mine --conf spark.sql.shuffle.partitions=3 "
+    "--conf spark.driver.extraJavaOptions=-Down=x"
+)
 # More than an idle driver has, and what an idle executor's JVM cannot take any more.
 COLD = "--conf spark.driver.memory=2g --conf spark.executor.extraJavaOptions=-Xss2m"
 TWO = "--conf spark.dynamicAllocation.initialExecutors=2 --conf spark.dynamicAllocation.maxExecutors=2"

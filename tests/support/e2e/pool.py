@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from local.install import TENANT
 from local.kubectl import Object
 from tests.support.e2e.cluster import Cluster
+from tests.support.e2e.history import Amounts
 from tests.support.e2e.manifests import application, job_run
 from tests.support.e2e.run import Run
 
@@ -15,13 +16,14 @@ POOL_SECONDS = 300.0
 class Pool:
     """The application, and the runs that are submitted to it one after the other."""
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
-        self.cluster, self.name = cluster, name
+    def __init__(self, cluster: Cluster, name: str, maximum: Amounts = (12, 48 * 1024, 400)) -> None:
+        self.cluster, self.name, self._maximum = cluster, name, maximum
         self._submitted: list[str] = []
 
     def wants(self, warm: Mapping[str, int]) -> "Pool":
         """Apply the application with so many workers of each type."""
-        self.cluster.apply([application(self.name, cpu=12, memory=48, warm=warm)])
+        cpu, memory, disk = self._maximum
+        self.cluster.apply([application(self.name, cpu=cpu, memory=memory // 1024, disk=disk, warm=warm)])
         return self
 
     def submit(self, name: str, entry_point: str, *arguments: str, parameters: str = "", **conf: str) -> Run:

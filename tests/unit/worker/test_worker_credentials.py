@@ -1,6 +1,7 @@
 """The relay of credentials: when it asks the broker, and what it says when the broker does not answer."""
 
 import json
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -79,6 +80,29 @@ def test_nothing_before_the_claim(broker: Broker, relay: Relay) -> None:
     assert relay.answer()[0] == 404
     broker.failure = None
     assert key(relay) == "key-2"
+
+
+def test_a_rehearsal_gets_what_opens_nothing_and_leaves_nothing(broker: Broker, relay: Relay) -> None:
+    with relay.rehearsal():
+        assert key(relay) == "rehearsal"
+    assert broker.calls == 0
+    assert key(relay) == "key-1"
+
+
+def test_who_asks_while_they_are_fetched_ahead_shares_the_answer(broker: Broker) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def fetch() -> Mapping[str, Any]:
+        began.set()
+        assert go_on.wait(5)
+        return broker.fetch()
+
+    relay = Relay(fetch, lambda: broker.now)
+    relay.fetch_ahead()
+    assert began.wait(5)
+    threading.Timer(0.1, go_on.set).start()
+    assert key(relay) == "key-1"
+    assert broker.calls == 1
 
 
 def test_nothing_after_the_end_whoever_says_so(broker: Broker, relay: Relay) -> None:

@@ -1,0 +1,106 @@
+"""What the soak does and when, from a seed: the same seed gives the same runs and the same faults."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from local.kubectl import Object
+from tests.support.e2e.manifests import QUICK, job_run
+
+SCRIPT = "s3://demo/soak/soak.py"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of runs."""
+
+    name: str
+    share: int
+    """How many of 200 runs are of it."""
+    arguments: tuple[str, ...]
+    ends: frozenset[str]
+    """The states it may end in."""
+    conf: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, int] = field(default_factory=dict)
+    """More fields of the JobRun's specification."""
+    deleted_after: float | None = None
+    """It is deleted at a random moment within so many seconds of its submission."""
+
+
+_SUCCESS, _FAILED, _CANCELLED = frozenset({"SUCCESS"}), frozenset({"FAILED"}), frozenset({"CANCELLED"})
+
+KINDS = (
+    # Whatever the pool has: two executors that may be warm, cold, or one of each.
+    Kind(
+        "warm",
+        24,
+        ("add", "8", "1"),
+        _SUCCESS,
+        {f"spark.dynamicAllocation.{most}Executors": "2" for most in ("max", "initial")},
+    ),
+    Kind("cold", 20, ("add", "4", "1"), _SUCCESS, QUICK),
+    Kind("raises", 12, ("raise",), _FAILED),
+    Kind("exits", 44, ("exit", "3"), _FAILED, QUICK),
+    Kind("leaves", 60, ("exit", "0"), _SUCCESS, QUICK),
+    # Deleted before, while or after it starts: by then it may have ended, but never otherwise than well.
+    Kind("deleted", 28, ("sleep", "10"), _SUCCESS | _CANCELLED, QUICK, deleted_after=20.0),
+    Kind("timed-out", 12, ("sleep", "600"), _CANCELLED, QUICK, {"executionTimeoutMinutes": 1}),
+)
+
+
+class Fault(StrEnum):
+    """What is killed, without any grace."""
+
+    OPERATOR = "operator"
+    EXECUTOR = "executor"
+    WARM = "warm pod"
+
+
+FAULTS = {Fault.OPERATOR: 4, Fault.EXECUTOR: 10, Fault.WARM: 8}
+
+
+@dataclass(frozen=True, order=True)
+class Action:
+    """One step of the schedule: exactly one of the three is there."""
+
+    at: float
+    """Seconds since the start."""
+    submit: str = ""
+    delete: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All steps in their order, and the kind of each run."""
+
+    actions: list[Action]
+    kinds: dict[str, Kind]
+
+
+def make(seed: int, runs: int, seconds: float) -> Schedule:
+    """Spread that many runs, and the faults, at random over so many seconds."""
+    chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    whole = sum(kind.share for kind in KINDS)
+    drawn = [kind for kind in KINDS for _ in range(max(1, round(kind.share * runs / whole)))][:runs]
+    chance.shuffle(drawn)
+    actions, kinds = list[Action](), dict[str, Kind]()
+    for number, kind in enumerate(drawn):
+        name = f"soak-{number:03}-{kind.name}"
+        at = chance.uniform(0, seconds)
+        kinds[name] = kind
+        actions.append(Action(at, submit=name))
+        if kind.deleted_after is not None:
+            actions.append(Action(at + chance.uniform(0, kind.deleted_after), delete=name))
+    for fault, count in FAULTS.items():
+        often = max(1, round(count * seconds / 1200))
+        actions += [Action(chance.uniform(0.05, 1) * seconds, fault=fault) for _ in range(often)]
+    return Schedule(sorted(actions), kinds)
+
+
+def manifest(name: str, kind: Kind, application: str, marks: str) -> Object:
+    """The JobRun of one run."""
+    made = job_run(name, SCRIPT, (f"{marks}/{name}", *kind.arguments), application=application, conf=kind.conf)
+    made["spec"].update(kind.fields)
+    return made

@@ -1,0 +1,212 @@
+"""`make soak`: many mixed runs on an application with a pool, faults at random moments, and every oracle afterwards.
+
+The whole history of runs and pods is recorded by watches; tests/soak/oracles.py says what must hold in it.
+"""
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from local import console
+from local.errors import LocalError
+from local.install import NAMESPACE, TENANT
+from local.kubectl import Object
+from tests.bench import performance
+from tests.soak import oracles, schedule
+from tests.soak.schedule import Action, Fault, Schedule
+from tests.support.e2e.cluster import Cluster, installed
+from tests.support.e2e.pool import Pool
+from tests.support.e2e.run import ENDED
+
+APPLICATION = "soak"
+JOB = Path(__file__).parent / "jobs" / "soak.py"
+RESULTS = Path(__file__).parents[2] / "build" / "bench" / "soak.json"
+WARM = {"DRIVER": 1, "EXECUTOR": 2}
+MAXIMUM = (10, 40 * 1024, 400)
+# A bound on progress: what has been submitted is worked off by two cores.
+DRAIN_SECONDS, ORPHAN_SECONDS = 1800.0, 60.0
+STEP_SECONDS = 0.2
+
+
+class Soak:
+    """One soak: carry out a schedule, and remember what was hit."""
+
+    def __init__(self, cluster: Cluster, plan: Schedule, seed: int) -> None:
+        self.cluster, self._plan = cluster, plan
+        self._chance = random.Random(seed)  # noqa: S311 - whom a fault hits
+        self.folder = f"soak/{seed}"
+        self._pending: list[Fault] = []
+        self.hit: Counter[str] = Counter()
+        self._told = 0
+
+    def run(self) -> None:
+        """Carry out the schedule, and wait until every run has ended."""
+        began = time.monotonic()
+        left = list(self._plan.actions)
+        while left or self._pending:
+            now = time.monotonic() - began
+            while left and left[0].at <= now:
+                self._do(left.pop(0))
+            # Nobody to hit yet: whoever comes next. When the last run has ended nobody comes any more.
+            self._pending = [fault for fault in self._pending if not self._strike(fault) and (left or self._open())]
+            self._tell(left)
+            time.sleep(STEP_SECONDS)
+        self.cluster.runs.until(lambda: not self._open(), DRAIN_SECONDS, f"{self._open()} have not ended")
+
+    def _tell(self, left: list[Action]) -> None:
+        """One line for every ten runs."""
+        ended = len(self._plan.kinds) - len(self._open(left))
+        if ended >= self._told + 10:
+            self._told = ended
+            console.say(f"{ended} of {len(self._plan.kinds)} runs have ended; killed: {_counts(self.hit) or 'none'}")
+
+    def _do(self, action: Action) -> None:
+        if action.submit:
+            kind = self._plan.kinds[action.submit]
+            marks = f"s3://demo/{self.folder}"
+            self.cluster.apply([schedule.manifest(action.submit, kind, APPLICATION, marks)])
+        elif action.delete:
+            names = ("delete", "jobrun", "-n", TENANT, action.delete, "--ignore-not-found", "--wait=false")
+            self.cluster.kubectl.run(*names)
+        else:
+            self._pending.append(Fault(action.fault))
+
+    def _strike(self, fault: Fault) -> bool:
+        """Kill somebody; False if there is nobody."""
+        found = sorted(self._victims(fault))
+        if not found:
+            return False
+        namespace = NAMESPACE if fault is Fault.OPERATOR else TENANT
+        victim = self._chance.choice(found)
+        self.cluster.kubectl.run(
+            "delete", "pod", "-n", namespace, victim, "--grace-period=0", "--force", "--wait=false"
+        )
+        self.hit[fault] += 1
+        return True
+
+    def _victims(self, fault: Fault) -> Iterator[str]:
+        if fault is Fault.OPERATOR:
+            yield from filter(None, [self.cluster.leader()])
+            return
+        for pod in self.own_pods():
+            meta = pod["metadata"]
+            claimed, executes = "ember-spark.io/job-run-uid" in meta["labels"], "spark-exec-id" in meta["labels"]
+            if "deletionTimestamp" not in meta and (executes if fault is Fault.EXECUTOR else not claimed):
+                yield meta["name"]
+
+    def own_pods(self) -> list[Object]:
+        """The pods of the application, as the watch has them."""
+        notes = "ember-spark.io/application-name"
+        found = self.cluster.pods.current.copy().values()
+        return [pod for pod in found if pod["metadata"].get("annotations", {}).get(notes) == APPLICATION]
+
+    def _open(self, left: list[Action] | None = None) -> list[str]:
+        """The runs that have not ended yet; those that are still to be submitted are among them."""
+        coming = {action.submit for action in left or []}
+        current = self.cluster.runs.current.copy()
+        states = {name: run.get("status", {}).get("state", "") for name, run in current.items()}
+        return [name for name in self._plan.kinds if name in coming or states.get(name, "SUCCESS") not in ENDED]
+
+    def marks(self) -> Counter[str]:
+        """How often the entry point of each run has begun, by the marks in the store."""
+        pages = self.cluster.store.get_paginator("list_objects_v2").paginate(Bucket="demo", Prefix=f"{self.folder}/")
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return Counter(key.removeprefix(f"{self.folder}/").partition("/")[0] for key in keys)
+
+
+def main() -> int:
+    """Run it, judge it, print and keep what was seen."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.soak", description=__doc__)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=20, help="within which everything is submitted")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--record", action="store_true", help="write the section of docs/performance.md anew")
+    chosen = parser.parse_args()
+    console.say(f"seed {chosen.seed}: {chosen.runs} runs in {chosen.minutes:.0f} min")
+    plan = schedule.make(chosen.seed, chosen.runs, chosen.minutes * 60)
+    cluster = Cluster(installed())
+    cluster.forget(plan.kinds)
+    cluster.store.put_object(Bucket="demo", Key="soak/soak.py", Body=JOB.read_bytes())
+    with cluster:
+        soak, began = Soak(cluster, plan, chosen.seed), time.monotonic()
+        pool = Pool(cluster, APPLICATION, maximum=MAXIMUM).wants(WARM)
+        try:
+            soak.run()
+            took = time.monotonic() - began
+            wrong = list(_violations(soak, plan, pool))
+        finally:
+            cluster.forget(plan.kinds)
+            pool.remove()
+        text = _summary(cluster, soak, plan, took)
+    console.say(text)
+    for line in wrong:
+        console.say(f"  WRONG: {line}")
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps({"seed": chosen.seed, "summary": text, "wrong": wrong}, indent=1))
+    if chosen.record and not wrong:
+        performance.record("soak", _section(chosen.seed, text))
+    return 1 if wrong else 0
+
+
+def _violations(soak: Soak, plan: Schedule, pool: Pool) -> Iterator[str]:
+    cluster, ended = soak.cluster, time.monotonic()
+    ends = {name: kind.ends for name, kind in plan.kinds.items()}
+    try:
+        none = "pods of ended runs are left"
+        cluster.pods.until(lambda: not [*oracles.nothing_left(soak.own_pods())], ORPHAN_SECONDS, none)
+        console.say(f"the last pod of a run was gone {time.monotonic() - ended:.0f} s after the last end")
+        pool.is_whole()
+    except (TimeoutError, LocalError) as error:
+        yield str(error)
+    yield from oracles.nothing_left(soak.own_pods())
+    runs, pods = list(cluster.runs.history), cluster.pod_history()
+    yield from oracles.one_end(runs, ends)
+    yield from oracles.begun_at_most_once(soak.marks())
+    yield from oracles.one_driver(pods)
+    yield from oracles.capacity_holds(pods, APPLICATION, MAXIMUM)
+    yield from oracles.single_use(pods)
+
+
+def _summary(cluster: Cluster, soak: Soak, plan: Schedule, took: float) -> str:
+    final: dict[str, str] = {}
+    paths: dict[str, str] = {}
+    for event in cluster.runs.history:
+        status = event.object.get("status", {})
+        if event.name in plan.kinds and status.get("state") in ENDED:
+            final[event.name] = status["state"]
+            paths[event.name] = status.get("startup", {}).get("driver", "none")
+    states = Counter(final.get(name, "deleted before its end") for name in plan.kinds)
+    drivers = Counter(paths.values())
+    said = [
+        f"{len(plan.kinds)} runs in {took / 60:.0f} min: {_counts(states)}",
+        f"drivers: {_counts(drivers)}",
+        f"killed: {_counts(soak.hit)}",
+        f"{len(cluster.runs.history)} changes of runs and {len(cluster.pods.history)} of pods were looked at",
+    ]
+    return "; ".join(said)
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()))
+
+
+def _section(seed: int, text: str) -> str:
+    return f"""## A soak
+
+{text}. Over this history: every run had one terminal state, one that its kind may have; no entry point was started
+twice; no run had two live drivers; the capacity in use, pre-initialized workers included, was never above the maximum
+of {MAXIMUM[0]} vCPU and {MAXIMUM[1] // 1024} GB; no pod served twice; 60 s after the last end no pod of a run was left,
+and the pool was back at its size.
+
+`.venv/bin/python -m tests.soak.soak --seed {seed} --record` has written this: the same seed gives the same runs and the
+same moments of the faults.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
