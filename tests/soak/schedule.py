@@ -28,24 +28,20 @@ class Kind:
     """It is deleted at a random moment within so many seconds of its submission."""
 
 
+_TWO = {f"spark.dynamicAllocation.{most}Executors": "2" for most in ("max", "initial")}
 _SUCCESS, _FAILED, _CANCELLED = frozenset({"SUCCESS"}), frozenset({"FAILED"}), frozenset({"CANCELLED"})
 
 KINDS = (
-    # Whatever the pool has: two executors that may be warm, cold, or one of each.
-    Kind(
-        "warm",
-        24,
-        ("add", "8", "1"),
-        _SUCCESS,
-        {f"spark.dynamicAllocation.{most}Executors": "2" for most in ("max", "initial")},
-    ),
-    Kind("cold", 20, ("add", "4", "1"), _SUCCESS, QUICK),
-    Kind("raises", 12, ("raise",), _FAILED),
-    Kind("exits", 44, ("exit", "3"), _FAILED, QUICK),
-    Kind("leaves", 60, ("exit", "0"), _SUCCESS, QUICK),
+    # Whatever the pool has: driver and executor may be warm or cold.
+    Kind("warm", 34, ("add", "4", "1"), _SUCCESS),
+    # No warm worker takes these options.
+    Kind("cold", 12, ("add", "8", "1"), _SUCCESS, {**QUICK, **_TWO}),
+    Kind("raises", 14, ("raise",), _FAILED),
+    Kind("exits", 40, ("exit", "3"), _FAILED, QUICK),
+    Kind("leaves", 54, ("exit", "0"), _SUCCESS, QUICK),
     # Deleted before, while or after it starts: by then it may have ended, but never otherwise than well.
-    Kind("deleted", 28, ("sleep", "10"), _SUCCESS | _CANCELLED, QUICK, deleted_after=20.0),
-    Kind("timed-out", 12, ("sleep", "600"), _CANCELLED, QUICK, {"executionTimeoutMinutes": 1}),
+    Kind("deleted", 32, ("sleep", "10"), _SUCCESS | _CANCELLED, QUICK, deleted_after=20.0),
+    Kind("timed-out", 14, ("sleep", "600"), _CANCELLED, QUICK, {"executionTimeoutMinutes": 1}),
 )
 
 
