@@ -178,7 +178,7 @@ def test_a_warm_up_that_says_itself_that_it_failed_counts_as_one() -> None:
 def test_a_warm_up_that_never_ends_is_given_up() -> None:
     seen = world(drivers=1, executors=0).warm("driver", ready=False)
     assert seen.actions(DeleteWorker) == []
-    assert len(seen.later(301).actions(DeleteWorker)) == 1
+    assert len(seen.later(901).actions(DeleteWorker)) == 1
 
 
 def test_a_run_waits_for_a_driver_that_is_nearly_ready_but_not_for_one_that_is_overdue() -> None:

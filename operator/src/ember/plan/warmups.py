@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from ember.plan.workers import Worker
 
-TIMEOUT = 300.0  # seconds; image pulls and a cluster that grows included
+# Seconds. Image pulls and a cluster that grows are in it, and a busy node, where idle workers get what others leave.
+TIMEOUT = 900.0
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 5.0, 300.0
 _USUAL = 20.0  # seconds a warm-up takes, until this application's own have shown it
 _NEWEST_COUNTS = 0.5  # how much of the estimate the latest warm-up is

@@ -12,7 +12,7 @@ from ember.worker.processes import Child, Supervisor
 from ember.worker.settings import Settings
 
 MAIN_CLASS = "org.apache.spark.api.python.PythonGatewayServer"
-BOOT_SECONDS = 120.0
+BOOT_SECONDS = 300.0  # a pre-initialized worker gets only the cores that nobody else wants
 _NEEDED = ("java.io.StringReader", "java.lang.System", "java.util.regex.Pattern")
 _LOOK_SECONDS = 0.01
 

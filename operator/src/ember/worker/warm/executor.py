@@ -20,7 +20,7 @@ ROUNDS = 2
 CONTEXTS = 3
 # The driver lives for seconds, beside what it must not push out: quick to start, small, with no threads to spare.
 _SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m")
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 600.0
 
 
 @dataclass

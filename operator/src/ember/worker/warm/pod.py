@@ -18,8 +18,8 @@ from ember.worker.warm.ready import Readiness
 from ember.worker.warm.stage import Stage
 from ember.worker.warm.traces import Traces
 
-# Far above what the slowest machine takes: a pod that hangs is replaced.
-WARM_UP_SECONDS = 420.0
+# Far above what a warm-up takes even on a busy node; the operator, which waits longer, then hears a reason.
+WARM_UP_SECONDS = 840.0
 
 
 class WarmPod:
