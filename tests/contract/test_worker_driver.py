@@ -111,7 +111,7 @@ def test_a_python_job_gets_its_arguments_and_settings_and_ends_well(run: Run) ->
     assert pod.termination == {"exitCode": 0, "reason": "exit code 0", "began": True}
     assert [report["event"] for report in pod.broker.reports] == ["started", "ended"]
     assert pod.ended["exitCode"] == 0
-    assert list(pod.ended["marks"]) == ["assignment", "jvm", "submit", "end"]
+    assert list(pod.ended["marks"]) == ["assignment", "jvm", "submit", "main", "exit", "end"]
     assert set(pod.broker.tokens) == {"Bearer projected-token"}
     assert (pod.folder / "run" / "spark-token").read_text() == "t0ken"
     assert "t0ken" not in pod.stdout + pod.stderr
