@@ -1,6 +1,6 @@
 """`make bench-refill`: how much a job slows down while pre-initialized workers warm up beside it.
 
-The job keeps every core of the node busy. It is timed in turn: alone, beside a refill of the pool whose idle workers ask
+The job keeps every core of the node busy. It is timed in turn: alone, beside a refill of a pool whose idle workers ask
 for 1m of CPU, and beside one whose workers ask for all of it (the annotation ember-spark.io/warm-capacity).
 """
 
