@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 LOCAL := $(PY) -m local
 
-.PHONY: help setup up down purge status images reload install demo test unit contract apiserver e2e lint generate bench bench-start bench-stages bench-refill soak kubeconfig store-env
+.PHONY: help setup up down purge status images reload install demo test unit contract apiserver e2e lint generate bench bench-start bench-stages bench-rate bench-refill soak kubeconfig store-env
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,13 +82,16 @@ generate: setup ## make the CRDs and the reference documentation from the models
 	@$(PY) -m ember.telemetry.reference > docs/reference/metrics.md
 	@$(PY) charts/generate.py
 
-bench: bench-start bench-stages bench-refill ## all benchmarks of a quiet machine
+bench: bench-start bench-stages bench-rate bench-refill ## all benchmarks of a quiet machine
 
 bench-start: install ## time from a JobRun's creation to its first task, beside plain spark-submit
 	@$(PY) -m tests.bench.start
 
 bench-stages: install ## executors over time beside what the stages of a job can use
 	@$(PY) -m tests.bench.stages
+
+bench-rate: install ## runs per minute when many are submitted at once
+	@$(PY) -m tests.bench.rate
 
 bench-refill: install ## how much a refill of a pool slows down a job beside it
 	@$(PY) -m tests.bench.refill
