@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ember.model.application import EMRApplicationStatus, RunCounts
+from ember.model.application import EMRApplicationStatus, InitialCapacityStatus, RunCounts
 from ember.model.base import StatusModel
 from ember.model.capacity import Capacity, CapacityLimit, CapacityUsage
 from ember.model.conditions import set_condition
@@ -175,7 +175,7 @@ PROPERTIES = {f"spark.x{number}": "1" for number in range(101)}
         (application(autoStopConfiguration={"idleTimeoutMinutes": 0}), ["greater than or equal to 1"]),
         (application(schedulerConfiguration={"queueTimeoutMinutes": 5}), ["greater than or equal to 15"]),
         (application(releaseLabel=""), ["spec.releaseLabel", "at least 1 chars long"]),
-        (application(initialCapacity={"TEZ_TASK": {"workerCount": 1}}), ["keys must be one of DRIVER, EXECUTOR"]),
+        (application(initialCapacity={"TEZ_TASK": {"workerCount": 1}}), ["keys must be DRIVER or EXECUTOR"]),
         (
             application(runtimeConfiguration=[{"classification": "spark-defaults", "properties": PROPERTIES}]),
             ["spec.runtimeConfiguration[0].properties: Too many", "must have at most 100 items"],
@@ -210,6 +210,8 @@ def test_the_spec_of_a_run_cannot_be_changed(resources: Resources) -> None:
 def test_an_application_can_be_changed_but_for_type_and_name(resources: Resources) -> None:
     resources.create(application("changing", name="one"))
     resources.change(APPLICATION, "changing", {"releaseLabel": "spark-4.2.0", "maximumCapacity": None})
+    pool = {"workerCount": 1}
+    resources.change(APPLICATION, "changing", {"initialCapacity": {"DRIVER": pool, "EXECUTOR": pool, "EXECUTOR_b": pool}})
     with pytest.raises(Refused, match="name cannot be changed"):
         resources.change(APPLICATION, "changing", {"name": "two"})
 
@@ -227,6 +229,7 @@ def full_application_status() -> EMRApplicationStatus:
             used=Capacity(cpu=2, memory_mib=6144, disk_gib=40), maximum=CapacityLimit(cpu=6, memory_mib=24576)
         ),
         ready_workers=2,
+        initial_capacity={"EXECUTOR_large": InitialCapacityStatus(wanted=3, warming=1, idle=2)},
         runs=RunCounts(active=1, queued=2),
         started_at=NOW,
         idle_since=NOW,
