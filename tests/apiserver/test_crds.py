@@ -211,7 +211,9 @@ def test_an_application_can_be_changed_but_for_type_and_name(resources: Resource
     resources.create(application("changing", name="one"))
     resources.change(APPLICATION, "changing", {"releaseLabel": "spark-4.2.0", "maximumCapacity": None})
     pool = {"workerCount": 1}
-    resources.change(APPLICATION, "changing", {"initialCapacity": {"DRIVER": pool, "EXECUTOR": pool, "EXECUTOR_b": pool}})
+    resources.change(
+        APPLICATION, "changing", {"initialCapacity": {"DRIVER": pool, "EXECUTOR": pool, "EXECUTOR_b": pool}}
+    )
     with pytest.raises(Refused, match="name cannot be changed"):
         resources.change(APPLICATION, "changing", {"name": "two"})
 
