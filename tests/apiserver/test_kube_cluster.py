@@ -187,6 +187,30 @@ async def test_the_life_of_a_pod(cluster: Cluster, namespace: str, account: str)
     assert index.get(Kind.POD, (namespace, "p")) is None
 
 
+async def test_of_two_claims_one_wins_and_may_be_repeated(cluster: Cluster, namespace: str, account: str) -> None:
+    applier = Applier(cluster, Index())
+    pod = await applier.create_pod(worker_pod(namespace, account))
+    version = pod["metadata"]["resourceVersion"]
+
+    async def claim(run: str) -> Object:
+        return await applier.claim_pod(
+            namespace,
+            "p",
+            annotations={"a": run},
+            pod_labels={labels.JOB_RUN_UID: f"uid-{run}"},
+            owner=pod["metadata"]["ownerReferences"][0],
+            uid=pod["metadata"]["uid"],
+            resource_version=version,
+        )
+
+    first = await claim("one")
+    again = await claim("one")  # as after a lost answer
+    assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+    with pytest.raises(Conflict):
+        await claim("two")
+    await cluster.delete(PODS, namespace, "p", grace=0)
+
+
 async def test_admission_refuses_and_nothing_counts(cluster: Cluster, namespace: str, account: str) -> None:
     index = Index()
     pod = worker_pod(namespace, account)

@@ -26,7 +26,7 @@ from tests.support.e2e.run import ENDED
 APPLICATION = "soak"
 JOB = Path(__file__).parent / "jobs" / "soak.py"
 RESULTS = Path(__file__).parents[2] / "build" / "bench" / "soak.json"
-WARM = {"DRIVER": 1, "EXECUTOR": 2}
+WARM = {"DRIVER": 1, "EXECUTOR": 1}
 MAXIMUM = (10, 40 * 1024, 400)
 # A bound on progress: what has been submitted is worked off by two cores.
 DRAIN_SECONDS, ORPHAN_SECONDS = 1800.0, 60.0
@@ -134,7 +134,8 @@ def main() -> int:
     cluster.store.put_object(Bucket="demo", Key="soak/soak.py", Body=JOB.read_bytes())
     with cluster:
         soak, began = Soak(cluster, plan, chosen.seed), time.monotonic()
-        pool = Pool(cluster, APPLICATION, maximum=MAXIMUM).wants(WARM)
+        # Two cores are busy all the time: without reserved capacity no worker would ever get warm.
+        pool = Pool(cluster, APPLICATION, maximum=MAXIMUM, reserved=True).wants(WARM)
         try:
             soak.run()
             took = time.monotonic() - began

@@ -16,14 +16,19 @@ POOL_SECONDS = 300.0
 class Pool:
     """The application, and the runs that are submitted to it one after the other."""
 
-    def __init__(self, cluster: Cluster, name: str, maximum: Amounts = (12, 48 * 1024, 400)) -> None:
-        self.cluster, self.name, self._maximum = cluster, name, maximum
+    def __init__(
+        self, cluster: Cluster, name: str, maximum: Amounts = (12, 48 * 1024, 400), *, reserved: bool = False
+    ) -> None:
+        self.cluster, self.name, self._maximum, self._reserved = cluster, name, maximum, reserved
         self._submitted: list[str] = []
 
     def wants(self, warm: Mapping[str, int]) -> "Pool":
         """Apply the application with so many workers of each type."""
         cpu, memory, disk = self._maximum
-        self.cluster.apply([application(self.name, cpu=cpu, memory=memory // 1024, disk=disk, warm=warm)])
+        manifest = application(self.name, cpu=cpu, memory=memory // 1024, disk=disk, warm=warm)
+        if self._reserved:
+            manifest["metadata"]["annotations"] = {"ember-spark.io/warm-capacity": "reserved"}
+        self.cluster.apply([manifest])
         return self
 
     def submit(self, name: str, entry_point: str, *arguments: str, parameters: str = "", **conf: str) -> Run:

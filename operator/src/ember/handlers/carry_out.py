@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from ember.handlers.gather import Gatherer
 from ember.kube.apply import Applier
-from ember.kube.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from ember.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound
 from ember.kube.index import Index, Kind, Object, application_of_pod, run_of_pod
 from ember.model import labels
 from ember.plan import actions
@@ -18,6 +18,7 @@ from ember.store import Store, StoreRefused, StoreUnavailable
 from ember.telemetry.metrics import OperatorMetrics
 
 log = logging.getLogger(__name__)
+_STATUS = (actions.SetRunStatus, actions.SetApplicationStatus)
 
 
 class Failed(Exception):  # noqa: N818 - what became of the plan
@@ -36,18 +37,24 @@ class Hands:
     async def carry_out(self, plan: actions.Plan) -> None:
         """Do all actions. Raises Failed, after all were tried, when it is worth to plan again."""
         deletions = [action for action in plan.actions if isinstance(action, actions.DeleteWorker)]
-        # What a pod showed is written before the pod goes: nobody could read it off again.
-        await self._do_all([action for action in plan.actions if not isinstance(action, actions.DeleteWorker)])
-        await self._do_all(deletions)
+        failed = await self._do_all([action for action in plan.actions if not isinstance(action, actions.DeleteWorker)])
+        # What a pod showed is written before the pod goes: nobody could read it off again. Nothing else keeps it: what
+        # cannot be created may need just the room that a deletion makes.
+        if not any(isinstance(action, _STATUS) for action, _ in failed):
+            failed += await self._do_all(deletions)
+        if failed:
+            raise Failed("; ".join(str(error) for _, error in failed[:3]))
 
-    async def _do_all(self, wanted: Sequence[actions.Action]) -> None:
+    async def _do_all(self, wanted: Sequence[actions.Action]) -> list[tuple[actions.Action, Exception]]:
+        """Do them all at the same time; returns those that failed for a passing reason."""
         results = await asyncio.gather(*(self._do(action) for action in wanted), return_exceptions=True)
-        errors = [result for result in results if isinstance(result, BaseException)]
-        for error in errors:
-            if not isinstance(error, ApiError | StoreUnavailable | Failed):
-                raise error
-        if errors:
-            raise Failed("; ".join(str(error) for error in errors[:3]))
+        failed: list[tuple[actions.Action, Exception]] = []
+        for action, result in zip(wanted, results, strict=True):
+            if isinstance(result, ApiError | StoreUnavailable | Failed):
+                failed.append((action, result))
+            elif isinstance(result, BaseException):
+                raise result
+        return failed
 
     def _do(self, action: actions.Action) -> Awaitable[object]:  # noqa: C901 - a table, not a decision
         match action:
@@ -105,7 +112,7 @@ class Hands:
         """Remember why a run could not get its driver, for its status."""
         try:
             yield
-        except (StoreRefused, Forbidden, Invalid) as error:
+        except (StoreRefused, Forbidden, Invalid, AlreadyExists) as error:
             # Quota and admission may relent: those are tried for a while; what the store refuses is the user's to mend.
             self._problem(uid, "LogUriRefused" if isinstance(error, StoreRefused) else "PodRefused", error)
             raise Failed(str(error)) from error
@@ -121,26 +128,29 @@ class Hands:
         self._gatherer.problems[uid] = Problem(reason, str(error), permanent, since)
 
     async def _claim(self, action: actions.Claim) -> None:
-        """Take an idle worker by compare-and-swap; the CPU it gets and the event log's directory come beside it."""
-        worker, identity = action.worker, action.identity
-        patch = self._applier.annotate_pod(
-            worker.namespace,
-            worker.name,
-            identity["annotations"],
-            pod_labels=identity["labels"],
-            uid=worker.uid,
-            resource_version=worker.version,
-            owners=[action.owner],
-        )
+        """Take an idle worker by compare-and-swap and give it its CPU; before, a driver's event log gets its place."""
+        worker = action.worker
         if action.request is not None:
-            self._claimed(action, await patch)
+            self._claimed(action, await self._swap(action))
             self._index.remove_waiting((action.request.namespace, action.request.pod_name))
         else:
             async with self._noting_problems(action.owner["uid"]):
-                pod, _ = await asyncio.gather(patch, self._event_log(action.event_log_uri, worker.namespace))
-            self._claimed(action, pod)
+                await self._event_log(action.event_log_uri, worker.namespace)
+                self._claimed(action, await self._swap(action))
         if action.resources is not None:
             await self._applier.resize_pod(worker.namespace, worker.name, action.resources)
+
+    async def _swap(self, action: actions.Claim) -> Object:
+        worker, identity = action.worker, action.identity
+        return await self._applier.claim_pod(
+            worker.namespace,
+            worker.name,
+            annotations=identity["annotations"],
+            pod_labels=identity["labels"],
+            owner=action.owner,
+            uid=worker.uid,
+            resource_version=worker.version,
+        )
 
     async def _create_executor(self, action: actions.CreateExecutor) -> None:
         request = action.request

@@ -105,13 +105,19 @@ class Gatherer:
 
     def _run(self, obj: Object, application: ApplicationView | None, pods: list[Object]) -> RunView:
         meta = obj["metadata"]
-        parsed = self._parse(obj, application)
         status = JobRunStatus.model_validate(obj.get("status") or {})
         attempt = status.attempt or 1
         workers = [(self.worker(pod), pod) for pod in pods]
         drivers = [(w, p) for w, p in workers if w.role == labels.DRIVER]
-        used = ((w, p) for w, p in drivers if w.attempt == attempt and not w.unused)
-        driver = next(used, (None, None))
+        used = sorted(
+            ((w, p) for w, p in drivers if w.attempt == attempt and not w.unused),
+            key=lambda d: (d[0].begun_at, d[0].name),
+        )
+        driver, driver_object = used[0] if used else (None, None)
+        executors = tuple(w for w, _ in workers if w.role == labels.EXECUTOR_ROLE)
+        there = {executor.executor_id for executor in executors}
+        waiting = self.index.waiting_of_run(key_of(obj))
+        parsed = self._parse(obj, application, settled=driver is not None)
         return RunView(
             key=key_of(obj),
             uid=meta["uid"],
@@ -123,19 +129,22 @@ class Gatherer:
             plan=parsed.plan,
             invalid=parsed.invalid,
             deleting="deletionTimestamp" in meta,
-            driver=driver[0],
-            driver_object=driver[1],
-            executors=tuple(w for w, _ in workers if w.role == labels.EXECUTOR_ROLE),
+            driver=driver,
+            driver_object=driver_object,
+            executors=executors,
             unused=tuple(w for w, _ in drivers if w.unused),
-            waiting=tuple(w for w in self.index.waiting_of_run(key_of(obj)) if w.run_uid == meta["uid"]),
+            surplus=tuple(w for w, _ in drivers if w is not driver and not w.unused),
+            # The answer to its claim may have been lost: then it has its pod, and waits no more.
+            waiting=tuple(w for w in waiting if w.run_uid == meta["uid"] and w.executor_id not in there),
             problem=self.problems.get(meta["uid"]),
         )
 
-    def _parse(self, obj: Object, application: ApplicationView | None) -> _Parsed:
+    def _parse(self, obj: Object, application: ApplicationView | None, *, settled: bool) -> _Parsed:
+        """`settled`: it has its driver, and goes on as it was planned, whatever becomes of the application."""
         meta = obj["metadata"]
         generations = (meta.get("generation", 1), application.generation if application is not None else 0)
         held = self._parsed.get(meta["uid"])
-        if held is None or held.generations != generations:
+        if held is None or not (held.generations == generations or (settled and held.plan is not None)):
             held = self._parsed[meta["uid"]] = self._parse_anew(obj["spec"], application, generations)
         return held
 

@@ -1,6 +1,7 @@
 """Gauges, counted from the index every few seconds: nothing to keep in step, nothing to drift."""
 
 import asyncio
+import logging
 from collections import Counter
 
 from ember.handlers.gather import Gatherer
@@ -13,6 +14,7 @@ from ember.plan.warm import size_of
 from ember.plan.workers import worker_of
 from ember.telemetry.metrics import OperatorMetrics
 
+log = logging.getLogger(__name__)
 _INTERVAL = 5.0
 _MIB, _GIB = 1 << 20, 1 << 30
 
@@ -20,7 +22,10 @@ _MIB, _GIB = 1 << 20, 1 << 30
 async def keep_gauges(gatherer: Gatherer, queue: KeyedQueue, metrics: OperatorMetrics) -> None:
     """Count until cancelled."""
     while True:
-        count(gatherer, queue, metrics)
+        try:
+            count(gatherer, queue, metrics)
+        except Exception:
+            log.exception("the gauges were not counted")
         await asyncio.sleep(_INTERVAL)
 
 

@@ -106,9 +106,44 @@ class Applier:
         self._index.put(Kind.POD, answer)
         return answer
 
+    async def claim_pod(
+        self,
+        namespace: str,
+        name: str,
+        *,
+        annotations: dict[str, str | None],
+        pod_labels: dict[str, str | None],
+        owner: Object,
+        uid: str,
+        resource_version: str,
+    ) -> Object:
+        """Give a pod to another owner, if nobody changed it meanwhile: of two claims one meets Conflict.
+
+        A claim whose answer was lost meets Conflict when it is repeated: then the pod itself tells whose it is.
+        """
+        try:
+            return await self.annotate_pod(
+                namespace,
+                name,
+                annotations,
+                pod_labels=pod_labels,
+                uid=uid,
+                resource_version=resource_version,
+                owners=[owner],
+            )
+        except (Conflict, Unavailable):
+            held = await self._cluster.get(PODS, namespace, name)
+            self._index.put(Kind.POD, held)
+            meta = held["metadata"]
+            same = all(meta["labels"].get(label) == value for label, value in pod_labels.items())
+            if meta["uid"] == uid and same and [o["uid"] for o in meta.get("ownerReferences", [])] == [owner["uid"]]:
+                return held
+            raise
+
     async def stop_pod(self, namespace: str, name: str, uid: str, reason: str) -> None:
         """Tell a worker's launcher to end it; the logs follow, then the handlers delete the pod."""
-        await self.annotate_pod(namespace, name, {labels.STOP: reason}, uid=uid)
+        notes: dict[str, str | None] = {labels.STOP: reason, labels.STOPPED_AT: self._clock().isoformat()}
+        await self.annotate_pod(namespace, name, notes, uid=uid)
 
     async def resize_pod(self, namespace: str, name: str, resources: dict[str, Object]) -> Object:
         """Change the requests and limits of running containers in place; `resources` by container name."""

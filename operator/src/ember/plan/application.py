@@ -34,7 +34,8 @@ def plan_shard(shard: Shard) -> Plan:
     """Everything that shall be done now for an application and its runs."""
     stock = pool.stocks(shard)
     state, details = _state(shard, stock)
-    decides = state in (ApplicationState.STARTING, ApplicationState.STARTED)
+    readable = shard.application is not None and shard.application.spec is not None
+    decides = readable and state in (ApplicationState.STARTING, ApplicationState.STARTED)
     decision = _decide(shard) if decides else Decision(used=shard.used)
     admitted = {admission.key: admission for admission in decision.admitted}
     actions: list[Action] = []
@@ -53,13 +54,12 @@ def plan_shard(shard: Shard) -> Plan:
 def _plan_run(run: RunView, shard: Shard, admission: Admission | None, held_back: str) -> list[Action]:
     if not run.live:
         return [*jobrun.settle(run, shard), *jobrun.clean_up(run, shard, over=True)]
-    again = run.state is JobRunState.PENDING and run.plan is not None  # admitted before; its pod did not come to be
-    verdict = jobrun.judge(run, shard, admitted=admission is not None or again, held_back=held_back)
+    verdict = jobrun.judge(run, shard, admitted=admission is not None, held_back=held_back)
     actions: list[Action] = []
     if run.driver is None and not is_terminal(verdict.state):
         if admission is not None and admission.worker is not None:
             actions.append(_claim_driver(run, shard, admission.worker))
-        elif admission is not None or again:
+        elif admission is not None:
             actions.append(_create_driver(run, shard))
     actions += jobrun.show(run, shard, verdict)
     actions += jobrun.clean_up(run, shard, over=is_terminal(verdict.state))
@@ -128,7 +128,8 @@ def _executors(shard: Shard, granted: tuple[Grant, ...]) -> list[Action]:
             identity, owner = executor_identity(request, name), executor_owner(run.driver_object)
             actions.append(_claim(shard, worker, identity, owner, request=request))
         else:
-            pod = shard.pods.executor(request, run.driver_object, name, run.plan, shard.image())
+            assert run.driver is not None
+            pod = shard.pods.executor(request, run.driver_object, name, run.plan, run.driver.image)
             actions.append(CreateExecutor(request, pod))
     return actions
 
@@ -163,14 +164,21 @@ def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | N
     driver = run.driver
     if driver is not None and (driver.ended or driver.deleting):
         return None
+    if driver is None and shard.application is not None and shard.application.invalid:
+        return None
     need = Need(run.plan.driver, run.plan.driver_heap_mib, run.plan.driver_cold)
     holding = [e for e in run.executors if e.holds_capacity]
     return Claimant(
         key=run.key,
         driver=need,
-        executor=Need(run.plan.executor, run.plan.executor_heap_mib, run.plan.executor_cold),
+        executor=Need(
+            run.plan.executor,
+            run.plan.executor_heap_mib,
+            run.plan.executor_cold,
+            driver.image if driver is not None else "",
+        ),
         created_at=run.created_at,
-        admitted=driver is not None or run.state is JobRunState.PENDING,
+        admitted=driver is not None,
         executors=len(holding),
         waiting=run.waiting if driver is not None else (),
         zone=driver.zone if driver is not None else "",
@@ -185,7 +193,8 @@ def _state(shard: Shard, stock: tuple[Stock, ...]) -> tuple[ApplicationState, st
         return ApplicationState.TERMINATED, ""
     state, invalid = application.status.state, application.invalid
     active = any(run.live for run in shard.runs)
-    busy = active or any(w.holds_capacity for run in shard.runs for w in run.workers)
+    held = any(w.holds_capacity for run in shard.runs for w in run.workers)
+    idles = not (active or held)
     match state:
         case None:
             return ApplicationState.CREATING, invalid
@@ -193,18 +202,18 @@ def _state(shard: Shard, stock: tuple[Stock, ...]) -> tuple[ApplicationState, st
             return (ApplicationState.CREATING, invalid) if invalid else (ApplicationState.CREATED, "")
         case ApplicationState.CREATED | ApplicationState.STOPPED if active and not invalid:
             return ApplicationState.STARTING, "started by a job run"
+        case ApplicationState.STARTING | ApplicationState.STARTED if idles and _idle_too_long(application, shard.now):
+            return ApplicationState.STOPPING, "idle for longer than autoStopConfiguration.idleTimeoutMinutes"
         case ApplicationState.STARTING:
             return (
                 (ApplicationState.STARTED, "")
                 if pool.is_complete(stock)
                 else (ApplicationState.STARTING, _progress(shard, stock))
             )
-        case ApplicationState.STARTED if not busy and _idle_too_long(application, shard.now):
-            return ApplicationState.STOPPING, "idle for longer than autoStopConfiguration.idleTimeoutMinutes"
         case ApplicationState.STOPPING:
             return (
                 (ApplicationState.STOPPING, "")
-                if busy
+                if held
                 else (ApplicationState.STOPPED, application.status.state_details or "")
             )
     return state, invalid or application.status.state_details or ""
@@ -222,7 +231,8 @@ def _progress(shard: Shard, stock: tuple[Stock, ...]) -> str:
 
 
 def _idle_too_long(application: ApplicationView, now: float) -> bool:
-    assert application.spec is not None
+    if application.spec is None:
+        return False
     stop, idle = application.spec.auto_stop_configuration, application.status.idle_since
     return stop.enabled and idle is not None and now - idle.timestamp() >= stop.idle_timeout_minutes * 60
 

@@ -62,7 +62,7 @@ def _status(
     release = shard.settings.release(spec.release_label) if spec is not None and not application.invalid else None
     admitted = len(decision.admitted)
     active = sum(1 for run in shard.runs if run.live and run.driver is not None) + admitted
-    idle = state is ApplicationState.STARTED and not any(run.live for run in shard.runs)
+    idle = state in pool.KEEPS_POOL and not any(run.live for run in shard.runs)
     status = old.updated(
         state=state,
         state_details=details,

@@ -1,5 +1,6 @@
 """Reading the executor pod that a Spark driver posts: the few values that its executor needs, and nothing else."""
 
+import re
 from typing import Any
 
 from ember.model import labels
@@ -8,6 +9,7 @@ from ember.plan.facts import ExecutorRequest
 
 _KEPT_LABELS = ("spark-app-name", "spark-version")
 _OPTION = "SPARK_JAVA_OPT_"
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")  # Kubernetes' rule
 
 
 def parse_request(
@@ -34,10 +36,10 @@ def parse_request(
         executor_id=executor_id,
         driver_url=_required(environment, "SPARK_DRIVER_URL"),
         app_id=ids.external_id(run_uid),
-        resource_profile_id=environment.get("SPARK_RESOURCE_PROFILE_ID", "0"),
+        resource_profile_id=_label("SPARK_RESOURCE_PROFILE_ID", environment.get("SPARK_RESOURCE_PROFILE_ID", "0")),
         cores=_cores(_required(environment, "SPARK_EXECUTOR_CORES")),
         java_options=_java_options(environment),
-        labels={name: str(names[name]) for name in _KEPT_LABELS if name in names},
+        labels={name: _label(f"label {name}", str(names[name])) for name in _KEPT_LABELS if name in names},
     )
 
 
@@ -59,6 +61,13 @@ def _required(environment: dict[str, str], name: str) -> str:
     if not environment.get(name):
         raise ValueError(f"environment variable {name} is missing in the executor's container")
     return environment[name]
+
+
+def _label(what: str, value: str) -> str:
+    """A pod with another value would be refused when it is too late to tell the driver."""
+    if not _LABEL_VALUE.fullmatch(value):
+        raise ValueError(f"{what}: {value!r} is not the value of a label")
+    return value
 
 
 def _cores(text: str) -> int:

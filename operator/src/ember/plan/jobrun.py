@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ember.model.application import WorkerType
-from ember.model.conditions import set_condition
+from ember.model.conditions import condition_of, set_condition
 from ember.model.jobrun import ExecutorCounts, JobRunStatus, Startup
 from ember.model.quantity import human_duration
 from ember.model.states import JobRunState, allowed, is_terminal
 from ember.plan import ids, logs
 from ember.plan.actions import Action, Announce, DeleteWorker, DropRequest, SetRunStatus, StopWorker
-from ember.plan.view import RunView, Shard
+from ember.plan.view import ApplicationView, RunView, Shard
 from ember.plan.workers import Worker
 
 LOGS_UPLOADED = "LogsUploaded"  # condition: every log of the run is complete in the store
@@ -21,7 +21,12 @@ START_TIMEOUT = 600.0  # seconds a driver may take from its creation to its star
 PROBLEM_TIMEOUT = 60.0  # seconds that Ember tries again what went wrong for a passing reason
 APPLICATION_TIMEOUT = 60.0  # seconds a run waits for an application that does not exist (they may be applied together)
 
+STOP_TIMEOUT = (
+    240.0  # seconds a launcher has to end after it was told to: far above what it gives the JVM and its last report
+)
+
 _STARTED = (JobRunState.SCHEDULED, JobRunState.RUNNING)
+_NO_APPLICATION = "its EMRApplication does not exist or is being deleted"
 
 
 @dataclass(frozen=True)
@@ -52,16 +57,19 @@ def judge(run: RunView, shard: Shard, *, admitted: bool, held_back: str) -> Verd
 
 def _hopeless(run: RunView, shard: Shard) -> Verdict | None:
     """A run that can never work, or whose application is missing for long."""
+    if run.driver is not None:  # its configuration is settled, and what went wrong on the way is overcome
+        gone = shard.application is None or shard.application.deleting
+        return _failed("ApplicationNotFound", _NO_APPLICATION) if gone else None
     if run.invalid:
         return _failed("InvalidConfiguration", run.invalid)
     application = shard.application
     if application is None or application.deleting:
-        if run.driver is None and shard.now - run.created_at < APPLICATION_TIMEOUT:
+        if shard.now - run.created_at < APPLICATION_TIMEOUT:
             name = run.spec.application_ref.name if run.spec else ""
             return Verdict(JobRunState.SUBMITTED, "ApplicationNotFound", f"there is no EMRApplication {name!r} (yet)")
-        return _failed("ApplicationNotFound", "its EMRApplication does not exist or is being deleted")
-    if application.invalid and run.driver is None:
-        if shard.now - run.created_at < APPLICATION_TIMEOUT:
+        return _failed("ApplicationNotFound", _NO_APPLICATION)
+    if application.invalid:
+        if shard.now - max(run.created_at, _invalid_since(application, shard.now)) < APPLICATION_TIMEOUT:
             return Verdict(JobRunState.SUBMITTED, "ApplicationNotReady", application.invalid)
         return _failed("ApplicationNotReady", application.invalid)
     problem = run.problem
@@ -70,12 +78,20 @@ def _hopeless(run: RunView, shard: Shard) -> Verdict | None:
     return None
 
 
+def _invalid_since(application: ApplicationView, now: float) -> float:
+    """Since when its specification cannot be used; as of now if its status does not say so yet."""
+    ready = condition_of(application.status.conditions, "Ready")
+    return ready.last_transition_time.timestamp() if ready is not None and ready.status == "False" else now
+
+
 def _over(run: RunView) -> Verdict | None:
     """The driver ended, or is gone although it had started."""
     driver = run.driver
     if driver is None:
         replaceable = run.unused and run.state is not JobRunState.RUNNING
-        if (run.state in _STARTED and not replaceable) or run.state is JobRunState.CANCELLING:
+        if run.state is JobRunState.CANCELLING:
+            return Verdict(JobRunState.CANCELLED, "Cancelled", run.status.state_details or "cancelled")
+        if run.state in _STARTED and not replaceable:
             return _failed("DriverLost", "the driver's pod is gone: it was deleted, or its node was lost")
         return None
     if not driver.ended:
@@ -93,20 +109,17 @@ def _over(run: RunView) -> Verdict | None:
 
 def _out_of_time(run: RunView, shard: Shard) -> Verdict | None:
     """The queue's and the execution's time limits."""
-    assert run.spec is not None
     if run.state is JobRunState.CANCELLING:
         return Verdict(JobRunState.CANCELLING, "Cancelling", run.status.state_details or "")
-    limit = run.spec.execution_timeout_minutes * 60
+    minutes = run.spec.execution_timeout_minutes if run.spec is not None else 0
     started = _epoch(run.status.started_at)
-    if limit and started is not None and shard.now - started > limit:
-        minutes = run.spec.execution_timeout_minutes
+    if minutes and started is not None and shard.now - started > minutes * 60:
         return Verdict(
             JobRunState.CANCELLING, "ExecutionTimeout", f"executionTimeoutMinutes: ran for {minutes} minutes"
         )
-    queued = _epoch(run.status.queued_at)
-    if run.state is JobRunState.QUEUED and run.driver is None and queued is not None:
+    if run.driver is None:  # in whatever state: this is the bound of everything that it may wait for
         minutes = queue_timeout_minutes(shard)
-        if shard.now - queued > minutes * 60:
+        if shard.now - (_epoch(run.status.queued_at) or run.created_at) > minutes * 60:
             return _failed("QueueTimeout", f"queueTimeoutMinutes: waited for {minutes} minutes")
     return None
 
@@ -114,7 +127,10 @@ def _out_of_time(run: RunView, shard: Shard) -> Verdict | None:
 def _stuck(run: RunView, shard: Shard) -> Verdict | None:
     """A driver that cannot start within its bound."""
     driver = run.driver
-    if driver is None or driver.started or shard.now - driver.begun_at <= START_TIMEOUT:
+    # A new operator does not know yet what the launchers said to the one before; the run's status does.
+    if driver is None or driver.started or run.state is JobRunState.RUNNING:
+        return None
+    if shard.now - driver.begun_at <= START_TIMEOUT:
         return None
     why = driver.stuck or ("its container does not start" if driver.scheduled else "no node has room for its pod")
     return _failed("DriverStartTimeout", f"the driver did not start within {START_TIMEOUT:.0f} s: {why}")
@@ -321,7 +337,7 @@ def clean_up(run: RunView, shard: Shard, *, over: bool) -> list[Action]:
     stop = over or (run.state is JobRunState.CANCELLING)
     keeps_logs = bool(log_prefixes(run, shard))
     for worker in run.workers:
-        steps = end_worker(worker, shard, stop=stop, keeps_logs=keeps_logs)
+        steps = end_worker(worker, shard, stop=stop or worker in run.surplus, keeps_logs=keeps_logs)
         if worker is run.driver and run.executors:  # they are its children: with it they would go before their logs
             steps = [step for step in steps if not isinstance(step, DeleteWorker)]
         actions += steps
@@ -337,10 +353,12 @@ def end_worker(worker: Worker, shard: Shard, *, stop: bool, keeps_logs: bool) ->
         if (worker.logs_complete or not keeps_logs or given_up) and not worker.deleting:
             return [DeleteWorker(key, worker.uid)]
         return []
-    if stop and not worker.stop and not worker.deleting:
-        if (
-            not worker.started and not worker.running
-        ):  # nothing runs: there is no launcher to tell, and there are no logs
-            return [DeleteWorker(key, worker.uid)]
+    if not (stop or worker.stop):
+        return []
+    if not worker.started and not worker.running:  # there is no launcher to tell, and there are no logs
+        return [] if worker.deleting else [DeleteWorker(key, worker.uid)]
+    if not worker.stop:
         return [StopWorker(key, worker.uid, "the job run is over")]
-    return []
+    # A launcher that does not end in time will not: its node is lost.
+    late = worker.stopped_at is not None and shard.now - worker.stopped_at > STOP_TIMEOUT
+    return [DeleteWorker(key, worker.uid)] if late else []

@@ -45,6 +45,7 @@ class RunView:
     driver_object: Object | None = None
     executors: tuple[Worker, ...] = ()
     unused: tuple[Worker, ...] = ()  # claimed drivers that ended before the job began: they spent no attempt
+    surplus: tuple[Worker, ...] = ()  # further drivers that it must not have
     waiting: tuple[ExecutorRequest, ...] = ()
     problem: Problem | None = None
 
@@ -60,8 +61,8 @@ class RunView:
 
     @property
     def workers(self) -> tuple[Worker, ...]:
-        """The driver, if there is one, the executors, and those that were never used."""
-        rest = (*self.executors, *self.unused)
+        """The driver, if there is one, the executors, and those that are not (or must not be) used."""
+        rest = (*self.executors, *self.unused, *self.surplus)
         return (self.driver, *rest) if self.driver is not None else rest
 
 
@@ -103,8 +104,6 @@ class Shard:
             held = [w.capacity for w in run.workers if w.holds_capacity]
             for capacity in held:
                 total += capacity
-            if run.driver is None and run.state is JobRunState.PENDING and run.live and run.plan is not None:
-                total += run.plan.driver  # admitted, its pod is (again) being created
         for worker in (*self.strays, *self.pool):
             if worker.holds_capacity:
                 total += worker.capacity

@@ -39,10 +39,13 @@ class Need:
     capacity: Capacity
     heap_mib: int
     cold: str = ""
+    image: str = ""  # an executor's: its driver's, whatever the application's release is meanwhile
 
     def met_by(self, worker: Worker) -> bool:
         """Whether a pre-initialized worker is large enough; a larger one wastes the difference, as EMR's do."""
-        return not self.cold and self.capacity.fits_within(worker.capacity) and self.heap_mib <= worker.heap_mib
+        if self.cold or self.image not in ("", worker.image):
+            return False
+        return self.capacity.fits_within(worker.capacity) and self.heap_mib <= worker.heap_mib
 
 
 def shapes(spec: EMRApplicationSpec) -> tuple[Shape, ...]:

@@ -1,5 +1,6 @@
 """What a worker pod is, read from its Kubernetes object and from what its launcher and the log agent said."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +47,7 @@ class Worker:
     ended_at: float | None
     stuck: str  # why its container cannot start; empty when it can
     stop: str  # why it was told to stop; empty when it was not
+    stopped_at: float | None  # when
     deleting: bool
     logs_complete: bool
     logs_error: str
@@ -54,6 +56,7 @@ class Worker:
     unused: bool = False  # a claimed pre-initialized worker that is known to have ended before its job began
     starved: bool = False  # its container asks for no more CPU than an idle pre-initialized worker
     heap_mib: int = 0
+    image: str = ""
     zone: str = ""
     ready_at: float | None = None  # when it said that it is warm, as long as that was its last word
     claimed_at: float | None = None  # when a run claimed it; of a cold one never
@@ -77,7 +80,10 @@ class Worker:
 
 
 def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadReport | None) -> Worker:
-    """Read a worker pod. Reports win over the pod's status, which the kubelet brings up to two seconds late."""
+    """Read a worker pod. Reports win over the pod's status, which the kubelet brings up to two seconds late.
+
+    Never raises: who may change pods in the tenant's namespace may have written anything into labels and annotations.
+    """
     meta, status = pod["metadata"], pod.get("status", {})
     names, notes = meta.get("labels", {}), meta.get("annotations", {})
     container = _container_state(status)
@@ -93,9 +99,9 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         role=names.get(labels.COMPONENT, ""),
         run_name=notes.get(labels.JOB_RUN_NAME, ""),
         run_uid=names.get(labels.JOB_RUN_UID, ""),
-        attempt=int(names.get(labels.ATTEMPT, "1")),
+        attempt=_number(names.get(labels.ATTEMPT, "1")),
         executor_id=names.get(labels.SPARK_EXEC_ID, ""),
-        capacity=Capacity.from_annotation(notes[labels.WORKER]) if labels.WORKER in notes else Capacity.zero(),
+        capacity=_capacity(notes.get(labels.WORKER)),
         created_at=epoch(meta.get("creationTimestamp")) or 0.0,
         scheduled=bool(pod.get("spec", {}).get("nodeName")),
         running="running" in container,
@@ -103,9 +109,10 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         ended=ended,
         exit_code=exit_code if ended else None,
         end_reason=end_reason if ended else "",
-        ended_at=_ended_at(report if said_end else None, terminated),
+        ended_at=_ended_at(report if said_end else None, terminated, status) if ended else None,
         stuck=_stuck(container) or _unschedulable(status),
         stop=notes.get(labels.STOP, ""),
+        stopped_at=_moment(notes.get(labels.STOPPED_AT)),
         deleting="deletionTimestamp" in meta,
         logs_complete=upload is not None and upload.complete,
         logs_error=upload.error if upload is not None else "",
@@ -113,10 +120,11 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         ready=labels.POOL in names and (_said_ready(report) or _ready(status)),
         unused=ended and labels.POOL in names and _never_began(report, terminated),
         starved=_cpu_request(pod) == labels.IDLE_CPU,
-        heap_mib=int(notes.get(labels.HEAP, "0")),
+        heap_mib=_number(notes.get(labels.HEAP, "0")),
+        image=_container(pod).get("image", ""),
         zone=names.get(labels.ZONE, ""),
         ready_at=report.at if report is not None and report.event == "ready" else None,
-        claimed_at=epoch(notes.get(labels.CLAIMED_AT)),
+        claimed_at=_moment(notes.get(labels.CLAIMED_AT)),
         first_task_at=upload.first_task_at if upload is not None else None,
         version=meta.get("resourceVersion", ""),
     )
@@ -125,6 +133,22 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
 def epoch(timestamp: str | None) -> float | None:
     """Epoch seconds of an RFC 3339 time as Kubernetes writes it; None for none."""
     return datetime.fromisoformat(timestamp).timestamp() if timestamp else None
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _moment(text: str | None) -> float | None:
+    with contextlib.suppress(ValueError):
+        return epoch(text)
+    return None
+
+
+def _capacity(text: str | None) -> Capacity:
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return Capacity.from_annotation(text or "")
+    return Capacity.zero()
 
 
 def _started(report: WorkerReport | None, container: dict[str, Any], *, warm: bool) -> bool:
@@ -153,8 +177,12 @@ def _never_began(report: WorkerReport | None, terminated: dict[str, Any] | None)
 
 
 def _cpu_request(pod: dict[str, Any]) -> str:
-    containers = pod.get("spec", {}).get("containers") or [{}]
-    return str(((containers[0].get("resources") or {}).get("requests") or {}).get("cpu", ""))
+    return str(((_container(pod).get("resources") or {}).get("requests") or {}).get("cpu", ""))
+
+
+def _container(pod: dict[str, Any]) -> dict[str, Any]:
+    containers: list[dict[str, Any]] = pod.get("spec", {}).get("containers") or [{}]
+    return containers[0]
 
 
 def _ready(status: dict[str, Any]) -> bool:
@@ -191,10 +219,14 @@ def _message(terminated: dict[str, Any]) -> str:
     return str(said.get("reason", "")) if isinstance(said, dict) else ""
 
 
-def _ended_at(report: WorkerReport | None, terminated: dict[str, Any] | None) -> float | None:
+def _ended_at(report: WorkerReport | None, terminated: dict[str, Any] | None, status: dict[str, Any]) -> float | None:
     if report is not None:
         return report.at
-    return epoch(terminated.get("finishedAt")) if terminated else None
+    if terminated is not None:
+        return epoch(terminated.get("finishedAt"))
+    # It failed as a whole: evicted, or its node was lost.
+    changes = [epoch(c.get("lastTransitionTime")) for c in status.get("conditions") or ()]
+    return max((change for change in changes if change is not None), default=None)
 
 
 def _stuck(container: dict[str, Any]) -> str:

@@ -1,0 +1,158 @@
+"""What a plan does when something was lost, or changed under its hands."""
+
+from typing import Any
+
+import pytest
+
+from ember.kube.index import Kind
+from ember.model import labels
+from ember.plan.actions import (
+    Claim,
+    CreateDriver,
+    CreateExecutor,
+    DeleteWorker,
+    SetApplicationStatus,
+    SetRunStatus,
+    StopWorker,
+)
+from ember.plan.jobrun import STOP_TIMEOUT
+from ember.plan.view import Problem
+from tests.support.shards import KEY, NAMESPACE, START, World
+
+POOL: dict[str, Any] = {
+    kind: {"workerCount": 1, "workerConfiguration": {"cpu": "1 vCPU", "memory": "4 GB"}}
+    for kind in ("DRIVER", "EXECUTOR")
+}
+
+
+def written(world: World) -> str:
+    """The state that the plan writes for the run; empty when it leaves it."""
+    return next((a.status["state"] for a in world.actions(SetRunStatus)), "")
+
+
+def change_application(world: World, **spec: Any) -> World:
+    """A later generation of the application, with these fields."""
+    held = world.index.get(Kind.APPLICATION, KEY)
+    assert held is not None
+    version = str(int(held["metadata"]["resourceVersion"]) + 1_000_000)
+    meta = {**held["metadata"], "generation": 2, "resourceVersion": version}
+    world.index.put(Kind.APPLICATION, {**held, "metadata": meta, "spec": {**held["spec"], **spec}})
+    return world
+
+
+def note(world: World, pod: str, annotation: str, value: str) -> World:
+    """An annotation or label on a pod, as anybody with the right may put it there."""
+    held = world._find(pod)
+    meta = held["metadata"]
+    for group in ("annotations", "labels"):
+        meta[group] |= {annotation: value} if annotation in meta[group] or group == "annotations" else {}
+    return world
+
+
+def test_a_warm_run_that_runs_for_long_outlives_its_operator() -> None:
+    world = World().application(maximum=12, initialCapacity=POOL).job_run(state="RUNNING")
+    world.warm("driver").warm("executor").claimed("warm-driver-1").later(3600)
+    world.index.reports.clear()  # the new operator has not heard of any launcher yet
+    assert written(world) in ("", "RUNNING")
+
+
+def test_a_run_that_comes_while_its_application_stops_does_not_keep_it_from_stopping() -> None:
+    world = World().application("STOPPING").job_run()
+    status = next(a.status for a in world.plan().actions if isinstance(a, SetApplicationStatus))
+    assert status["state"] == "STOPPED"
+
+
+def test_an_application_whose_pool_never_gets_whole_stops_when_nobody_wants_it() -> None:
+    idle = {"state": "STARTING", "idleSince": START}
+    world = World().application(status=idle, maximum=12, initialCapacity=POOL).later(16 * 60)
+    status = next(a.status for a in world.plan().actions if isinstance(a, SetApplicationStatus))
+    assert status["state"] == "STOPPING"
+
+
+def test_an_executor_that_is_not_wanted_before_it_starts_is_deleted() -> None:
+    world = World().application().job_run(state="RUNNING").driver(running=True)
+    world.executor(number=1, scheduled=False, stop="RemovedBySpark")
+    assert [a.key[1] for a in world.actions(DeleteWorker)] == [world._find("-exec-1")["metadata"]["name"]]
+
+
+def test_a_worker_that_does_not_hear_its_stop_is_deleted_after_a_bound() -> None:
+    world = World().application().job_run(state="CANCELLING").driver(running=True, stop="cancelled")
+    note(world, "-driver", labels.STOPPED_AT, START)
+    assert not world.later(STOP_TIMEOUT - 1).actions(DeleteWorker)
+    assert len(world.later(2).actions(DeleteWorker)) == 1
+    world.index.remove(Kind.POD, (NAMESPACE, world._find("-driver")["metadata"]["name"]))
+    assert written(world) == "CANCELLED"
+
+
+def test_a_claim_that_was_lost_is_decided_again_within_the_maximum() -> None:
+    world = World().application(maximum=2, initialCapacity=POOL).job_run(state="PENDING")
+    world.warm("driver").warm("executor")
+    assert [a.worker.name for a in world.actions(Claim)] == ["warm-driver-1"]
+    assert not world.actions(CreateDriver)
+    full = World().application(maximum=2).job_run("run-1", state="RUNNING", age=60).driver("run-1", running=True)
+    full.executor("run-1", 1, running=True).job_run("run-2", state="PENDING")
+    assert not full.actions(CreateDriver)
+
+
+@pytest.mark.parametrize("state", ["SUBMITTED", "QUEUED", "PENDING"])
+def test_whatever_a_run_without_a_driver_waits_for_has_a_bound(state: str) -> None:
+    world = World().application(maximum=2).job_run("run-0", state="RUNNING", age=60).driver("run-0", running=True)
+    world.executor("run-0", 1, running=True).job_run(state=state).later(361 * 60)
+    status = next(a.status for a in world.actions(SetRunStatus) if a.key[1] == "run-1")
+    assert status["state"] == "FAILED"
+
+
+def test_of_two_drivers_the_first_stays_and_both_count() -> None:
+    world = World().application(maximum=12, initialCapacity=POOL).job_run(state="RUNNING")
+    world.warm("driver").claimed("warm-driver-1", at=world.now - 60).driver(running=True)
+    run = world.shard().runs[0]
+    assert run.driver is not None
+    assert len(run.workers) == 2
+    assert [a.key[1] for a in world.actions(StopWorker)] == [run.surplus[0].name]
+
+
+def test_an_executor_that_has_its_pod_waits_no_more() -> None:
+    world = World().application().job_run(state="RUNNING").driver(running=True).executor(number=1, running=True)
+    assert not world.waits_for("run-1", 1).actions(CreateExecutor)
+
+
+def test_another_release_leaves_runs_that_are_under_way_their_own() -> None:
+    world = World().application(maximum=12, initialCapacity=POOL).job_run(state="RUNNING").driver(running=True)
+    world._find("-driver")["spec"]["containers"][0]["image"] = "registry/spark:0"
+    world.warm("executor").waits_for("run-1", 1)
+    assert not world.actions(Claim)
+    (made,) = world.actions(CreateExecutor)
+    assert made.pod["spec"]["containers"][0]["image"] == "registry/spark:0"
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {"releaseLabel": "spark-9"},
+        {"maximumCapacity": {"cpu": "1 vCPU", "memory": "2 GB"}},
+        {"runtimeConfiguration": [{"classification": "spark-defaults", "properties": {"spark.master": "x"}}]},
+    ],
+)
+def test_a_slip_in_the_application_ends_no_run_that_is_under_way(slip: dict[str, Any]) -> None:
+    world = World().application().job_run(state="RUNNING").driver(running=True)
+    world.plan()
+    change_application(world, **slip).waits_for("run-1", 1).later(120)
+    assert written(world) in ("", "RUNNING")
+
+
+def test_a_slip_fails_runs_that_wait_only_after_a_minute_of_it() -> None:
+    world = World().application().job_run(age=600)
+    change_application(world, releaseLabel="spark-9")
+    assert written(world) != "FAILED"
+
+
+def test_what_went_wrong_before_a_run_had_its_driver_is_over() -> None:
+    world = World().application().job_run(state="RUNNING").driver(running=True)
+    world.gatherer.problems["uid-run-1"] = Problem("StoreUnavailable", "no answer", permanent=False, since=world.now)
+    assert written(world.later(120)) in ("", "RUNNING")
+
+
+@pytest.mark.parametrize("mark", [labels.ATTEMPT, labels.WORKER, labels.HEAP, labels.CLAIMED_AT, labels.STOPPED_AT])
+def test_a_pod_with_nonsense_on_it_stops_no_plan(mark: str) -> None:
+    world = World().application(maximum=12, initialCapacity=POOL).job_run(state="RUNNING").driver(running=True)
+    note(world, "-driver", mark, "nonsense").plan()
