@@ -65,10 +65,11 @@ def pods(tmp_path: Path) -> Iterator[tuple[Pod, Pod]]:
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
 def test_a_job_runs_on_its_executor(pods: tuple[Pod, Pod], tmp_path: Path, warm: bool) -> None:
     driver_pod, executor_pod = pods
-    if warm:
-        get_warm(*pods)
     api = driver_pod.broker.pods
     assert api
+    if warm:
+        get_warm(*pods)
+    api.away = 5  # Spark itself would ask four times
     (tmp_path / "job.py").write_text(textwrap.dedent(JOB))
     (tmp_path / "extra.txt").write_text("x")
     files = ("--files", str(tmp_path / "extra.txt"))

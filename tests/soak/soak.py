@@ -39,7 +39,7 @@ class Soak:
     def __init__(self, cluster: Cluster, plan: Schedule, seed: int) -> None:
         self.cluster, self._plan = cluster, plan
         self._chance = random.Random(seed)  # noqa: S311 - whom a fault hits
-        self.folder = f"soak/{seed}"
+        self.folder = f"soak/{seed}-{int(time.time())}"
         self._pending: list[Fault] = []
         self.hit: Counter[str] = Counter()
         self._told = 0

@@ -11,13 +11,20 @@ _WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 @dataclass
 class PodsApi:
-    """Knows the driver's pod and remembers the executors that were asked for."""
+    """Knows the driver's pod and remembers the executors that were asked for.
+
+    The first `away` requests find nobody, as when the broker changes its leader.
+    """
 
     driver: str = "pod-1"
     posted: list[dict[str, Any]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
+    away: int = 0
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        if self.away > 0:
+            self.away -= 1
+            return 503, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 503}
         route, _, query = path.partition("?")
         kind = route.split("/")[5]
         if method == "POST" and kind == "pods":

@@ -36,8 +36,11 @@ def command(settings: Settings, options: Iterable[str]) -> list[str]:
         "-XX:Tier3DelayOn=0",
     ]
     encoding = ["-Dfile.encoding=UTF-8", "-Dsun.jnu.encoding=UTF-8"]
+    # Spark's own limit, 3 repeats within a second, would fail a job that starts while the broker changes its leader.
+    # 40 take two minutes; the bound is spark.kubernetes.driver.requestTimeout.
+    patience = ["-Dkubernetes.request.retry.backoffLimit=40"]
     paths = settings.paths
-    return [str(paths.java), f"@{paths.java_args}", note, *scaling, *encoding, *options, *heap, MAIN_CLASS]
+    return [str(paths.java), f"@{paths.java_args}", note, *scaling, *encoding, *patience, *options, *heap, MAIN_CLASS]
 
 
 def out_of_memory_note(settings: Settings) -> Path:

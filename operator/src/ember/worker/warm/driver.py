@@ -48,8 +48,9 @@ def _ask_the_broker(stage: Stage, gateway: Gateway) -> None:
     settings = stage.settings
     builder = gateway.java_class("io.fabric8.kubernetes.client.ConfigBuilder")()
     builder = builder.withMasterUrl(settings.broker_url).withCaCertFile(str(settings.paths.run / "broker-ca.crt"))
-    config = builder.withOauthToken("rehearsal").withAutoConfigure(False).build()
-    client = gateway.java_class("io.fabric8.kubernetes.client.KubernetesClientBuilder")().withConfig(config).build()
+    builder = builder.withOauthToken("rehearsal").withAutoConfigure(False).withRequestRetryBackoffLimit(0)
+    clients = gateway.java_class("io.fabric8.kubernetes.client.KubernetesClientBuilder")()
+    client = clients.withConfig(builder.build()).build()
     try:
         client.pods().inNamespace("default").withName("rehearsal").get()
     except Py4JJavaError:  # the token is of nobody
