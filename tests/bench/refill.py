@@ -28,7 +28,7 @@ CORES = os.cpu_count() or 1
 TASKS_PER_CORE, LOOPS = 4, 60_000_000
 RUN_SECONDS = 600.0
 GOAL = 0.10
-IDLE, WHOLE = "1m", "1"
+IDLE_CPU = "1m"
 ALONE, BESIDE, RESERVED = "alone", "beside a refill", "beside a refill with reserved capacity"
 
 
@@ -37,15 +37,16 @@ class Pool(WarmEmber):
 
     application = "bench-refill"
 
-    def is_whole(self, cpu: str) -> None:
-        """Have a pool whose idle workers request so much CPU, all of them ready."""
-        note = f"ember-spark.io/warm-capacity={'' if cpu == IDLE else 'reserved'}"
+    def is_whole(self, *, reserved: bool) -> None:
+        """Have a pool whose idle workers keep their CPU (or not), all of them ready."""
+        note = f"ember-spark.io/warm-capacity={'reserved' if reserved else ''}"
         self.cluster.run("annotate", "--overwrite", "emrapplication", "-n", TENANT, self.application, note)
 
         def whole() -> bool:
             found = [pod for pod in pods.current.values() if self._is_idle(pod)]
             requests = [pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] for pod in found if ready(pod)]
-            return requests == [cpu] * len(POOL) and len(found) == len(POOL)
+            right = [cpu for cpu in requests if (cpu != IDLE_CPU) == reserved]
+            return len(right) == len(found) == len(POOL)
 
         with Watch(self.cluster, pods_path(TENANT)) as pods:
             pods.until(whole, POOL_SECONDS, "the pool does not get whole")
@@ -76,7 +77,7 @@ def main() -> int:
         pool.prepare(["s3://demo/bench/busy.py", "1", "1"])
         for number in range(chosen.runs + 1):
             for case, measured in seconds.items():
-                pool.is_whole(WHOLE if case is RESERVED else IDLE)
+                pool.is_whole(reserved=case is RESERVED)
                 took = _measure(cluster, store, f"bench-refill-{number}", pool if case is not ALONE else None)
                 console.say(f"{case}: {took:.1f} s ({f'{number}/{chosen.runs}' if number else 'does not count'})")
                 if number:
@@ -137,7 +138,7 @@ def _section(seconds: dict[str, list[float]], slower: dict[str, float], runs: in
 
 The job is tests/bench/jobs/busy.py: it keeps the {CORES} cores of the node busy by {CORES} executors. As it begins, a
 pre-initialized driver and executor are killed, and the pool warms up others. By default they ask for 1m of CPU; with
-the annotation `ember-spark.io/warm-capacity: reserved` they ask for 1 vCPU each.
+the annotation `ember-spark.io/warm-capacity: reserved` they ask for as much as the job's workers.
 
 `.venv/bin/python -m tests.bench.refill --runs {runs} --record` has written this.
 """
