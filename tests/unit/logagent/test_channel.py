@@ -100,6 +100,15 @@ async def test_the_list_of_pods(broker: Broker) -> None:
     await channel.close()
 
 
+async def test_a_list_that_comes_in_many_pieces(broker: Broker) -> None:
+    channel = broker.channel()
+    many = [{**POD, "uid": f"u-{number}", "destinations": [f"s3://b/{'x' * 500}"]} for number in range(1000)]
+    broker.answer = {"revision": 7, "pods": many}
+    _, orders = await channel.pods(None)
+    assert len(orders) == 1000
+    await channel.close()
+
+
 async def test_reports_and_credentials(broker: Broker) -> None:
     channel = broker.channel()
     await channel.report("u-1", complete=True, error="")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ember.model.conf_policy import ALLOWED, REFUSED, refusals, refuse
-from ember.model.submit import SubmitParameters, _tokens, parse_submit_parameters
+from ember.model.submit import SubmitParameters, parse_submit_parameters, split_words
 
 
 def test_emr_users_parameters() -> None:
@@ -80,9 +80,9 @@ def test_words_are_split_as_a_shell_splits_them(text: str) -> None:
         expected = shlex.split(text)
     except ValueError:
         with pytest.raises(ValueError, match="sparkSubmitParameters"):
-            _tokens(text)
+            split_words(text, "sparkSubmitParameters")
     else:
-        assert _tokens(text) == expected
+        assert split_words(text, "sparkSubmitParameters") == expected
 
 
 def test_the_longest_parameters_are_split_quickly() -> None:

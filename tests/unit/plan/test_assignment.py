@@ -22,6 +22,16 @@ def submit_arguments(entry_point: str, parameters: str | None = None, *arguments
     return told
 
 
+def test_the_options_of_the_drivers_jvm_are_split_as_a_shell_does() -> None:
+    extra = '-Da="b c" -XX:OnError="gcore %p"'
+    conf = f"--conf spark.driver.defaultJavaOptions=-Xss1m --conf 'spark.driver.extraJavaOptions={extra}'"
+    submit = {"entryPoint": "s3://b/x.py", "sparkSubmitParameters": conf}
+    spec = JobRunSpec.model_validate({"applicationRef": {"name": "a"}, "jobDriver": {"sparkSubmit": submit}})
+    told = driver_assignment(RUN, spec, plan_run(spec, APPLICATION, SETTINGS), SETTINGS, "pod", None)
+    assert told["jvmOptions"] == ["-Xss1m", "-Da=b c", "-XX:OnError=gcore %p"]
+    assert not any("JavaOptions" in name for name in told["driver"]["properties"])
+
+
 def test_executors_get_the_jar_of_the_job() -> None:
     jar = "s3://b/job.jar"
     assert submit_arguments(jar, "--class C", "x") == ["--class", "C", "--jars", jar, jar, "x"]

@@ -27,6 +27,19 @@ def test_without_a_word_a_run_gets_emr_serverless_defaults() -> None:
     assert made.properties[ALLOCATION + "initialExecutors"] == "3"
 
 
+def test_a_runs_own_pythonpath_comes_after_the_launchers() -> None:
+    made = plan(
+        f"{SMALL} --conf spark.executorEnv.PYTHONPATH=./deps --conf spark.emr-serverless.driverEnv.PYTHONPATH=/x"
+    )
+    assert made.executor_environment == {"PYTHONPATH": "/opt/ember/lib:./deps"}
+    assert made.driver_environment == {"PYTHONPATH": "/opt/ember/lib:/x"}
+
+
+def test_an_open_quote_in_java_options_is_named() -> None:
+    with pytest.raises(ValueError, match="extraJavaOptions"):
+        plan(f'{SMALL} --conf "spark.driver.extraJavaOptions=-Da=\'b"')
+
+
 def test_memory_is_rounded_up_to_a_worker_size_and_the_heap_stays_what_was_asked() -> None:
     made = plan()
     assert (made.driver.memory_mib, made.driver_heap_mib) == (3072, 2048)

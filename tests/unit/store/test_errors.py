@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
 
 from ember.store import StoreError, StoreRefused, StoreUnavailable
-from ember.store.errors import translate
+from ember.store.errors import translate, wants_new_credentials
 
 
 def client_error(code: str, status: int = 400) -> ClientError:
@@ -52,6 +52,11 @@ def test_network_trouble_is_unavailable(error: Exception) -> None:
 
 def test_a_name_the_client_refuses_is_refused() -> None:
     assert isinstance(translated(ParamValidationError(report="bad")), StoreRefused)
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"])
+def test_keys_that_may_have_been_changed_are_asked_for_anew(code: str) -> None:
+    assert wants_new_credentials(ClientError({"Error": {"Code": code}}, "PutObject"))
 
 
 def test_bugs_stay_bugs() -> None:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ember.worker import executor, interpreter, jvm, outcome, submit
 from ember.worker.assignment import AssignmentError, DriverPart, ExecutorPart, parse
-from ember.worker.channel import BackOff, ChannelError, RefusedError, persist
+from ember.worker.channel import BackOff, Channel, ChannelError, RefusedError, persist
+from ember.worker.inbox import Inbox, NoAssignmentError
 from ember.worker.processes import StopRequested, Supervisor
 from ember.worker.settings import Settings, SettingsError
 from tests.unit.worker.test_worker_properties import load
@@ -146,7 +147,7 @@ def test_a_local_master_gets_no_kubernetes_settings(tmp_path: Path) -> None:
 
 def test_the_executors_part(tmp_path: Path) -> None:
     part = ExecutorPart("spark://d", "5", 2, "app", "0", ("-Dspark.a=b=c d\\", "-Xss1m", "-Dflag"))
-    assert executor.command_line(part.java_options) == ["-Xss1m"]
+    assert executor.command_line(part.java_options) == ["-Xss1m", "-Dflag"]
     found = load(executor.system_properties(settings(tmp_path), part, {"spark-auth": "s"}))
     assert found["spark.a"] == "b=c d\\"
     assert found["flag"] == ""
@@ -253,6 +254,26 @@ def test_a_stop_is_raised_once(supervisor: Supervisor) -> None:
         supervisor.wait(lambda: False, 10)
     supervisor.request_stop("again")
     assert not supervisor.wait(lambda: False, 0.1)
+
+
+def test_a_stop_during_the_end_is_not_raised(supervisor: Supervisor) -> None:
+    supervisor.finish()
+    supervisor.request_stop("too late")
+    assert not supervisor.wait(lambda: False, 0.1)
+    assert supervisor.stopping
+
+
+def test_a_pod_whose_jvm_is_gone_takes_no_run(supervisor: Supervisor) -> None:
+    with pytest.raises(NoAssignmentError, match="the JVM has ended"):
+        Inbox(cast("Channel", NoBroker()), supervisor).first(lambda: True)
+
+
+class NoBroker:
+    """Gives no answer, for good."""
+
+    def assignment(self, known: int) -> None:
+        """Refuse."""
+        raise RefusedError(403, f"no {known}")
 
 
 def test_sigterm_is_a_stop(supervisor: Supervisor) -> None:

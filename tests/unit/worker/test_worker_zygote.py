@@ -184,3 +184,25 @@ def test_ending_the_stub_ends_the_job(zygote: Zygote) -> None:
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_forks_that_have_numpy_draw_numbers_of_their_own() -> None:
+    script = """
+        import os
+        from ember.worker import pyworkers, zygote
+        zygote._warm("executor")
+        def work():
+            import numpy, pandas
+            print(numpy.random.rand(), pandas.Series(range(10**6)).sample(1).iloc[0], flush=True)
+        main = pyworkers.with_own_seed(work)
+        for _ in range(2):
+            if os.fork() == 0:
+                main()
+                os._exit(0)
+            os.wait()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": SOURCE}, capture_output=True, text=True, check=True)
+    (first, sample), (second, other) = (line.split() for line in done.stdout.splitlines())
+    assert first != second
+    assert sample != other

@@ -14,7 +14,6 @@ import aiohttp
 _NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")
 _LONG_POLL = 45.0
 _REQUEST = 15.0
-_MOST_BYTES = 64 * 1024 * 1024
 
 
 class BrokerError(Exception):
@@ -129,7 +128,7 @@ class BrokerChannel:
                 ssl=self._tls(),
                 allow_redirects=False,
             ) as response:
-                data = await response.content.read(_MOST_BYTES)
+                data = await response.read()
                 if response.status not in (200, 204):
                     text = data[:200].decode(errors="replace").strip()
                     raise BrokerError(f"{verb} {path}: {response.status} {text}")

@@ -67,7 +67,7 @@ _PREFIXES = tuple((rule, reason) for rule, reason in REFUSED.items() if rule.end
 # Variables of a worker's environment: spark.executorEnv.NAME, and EMR's spelling for the driver's.
 _VARIABLE = re.compile(r"spark\.(?:executorEnv|emr-serverless\.driverEnv)\.(.*)")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OWNED_VARIABLE = re.compile(r"(EMBER|POD|AWS|KUBERNETES)_.*|SPARK_LOCAL_DIRS")
+_OWNED_VARIABLE = re.compile(r"(EMBER|POD|AWS|KUBERNETES)_.*|SPARK_LOCAL_DIRS|PYTHONHOME")
 
 _CREDENTIALS = re.compile(
     r"spark\.hadoop\.fs\.s3[an]?\..*(access\.?key|secret\.?key|session\.?token|credential|password|encryption\.key)",

@@ -24,11 +24,12 @@ def driver_assignment(
     assert submit is not None
     properties = {**plan.properties, **_owned(run, settings, pod_name, prefix)}
     properties.setdefault("spark.app.name", spec.name or run["metadata"]["name"])
-    options = properties.pop("spark.driver.extraJavaOptions", "")
+    for name in ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions"):
+        properties.pop(name, None)
     parameters = _with_own_jar(plan.parameters, submit.entry_point, properties.get("spark.jars", ""))
     arguments = [*parameters.submit_arguments(), submit.entry_point, *(submit.entry_point_arguments or ())]
     return {
-        "jvmOptions": options.split(),
+        "jvmOptions": list(plan.driver_options),
         "driver": {"properties": properties, "submitArguments": arguments},
     }
 

@@ -17,7 +17,7 @@ from ember.model.jobrun import JobRunSpec
 from ember.model.quantity import format_cpu, format_gigabytes, parse_gigabytes, parse_spark_memory
 from ember.model.settings import Settings
 from ember.model.submit import SubmitParameters, parse_submit_parameters
-from ember.plan.warm import why_cold
+from ember.plan.warm import java_options, why_cold
 
 # EMR Serverless user guide, "Spark job properties".
 EMR_DEFAULTS = {
@@ -44,6 +44,7 @@ EMR_DEFAULTS = {
     # The UI answers whoever reaches its port: off until it stands behind Ember's own authentication.
     "spark.ui.enabled": "false",
 }
+_LAUNCHER = "/opt/ember/lib"  # where it is in the image
 # How many executors a job with no limit of its own may have when the application has no maximum either.
 NO_LIMIT = 10_000
 
@@ -58,6 +59,7 @@ class RunPlan:
     executor: Capacity
     driver_heap_mib: int
     executor_heap_mib: int
+    driver_options: tuple[str, ...] = ()  # of its JVM
     driver_cold: str = ""  # why its driver cannot be a pre-initialized worker; empty when it can
     executor_cold: str = ""
     driver_environment: dict[str, str] = field(default_factory=dict)
@@ -93,10 +95,11 @@ def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Setting
         executor=executor,
         driver_heap_mib=driver_heap,
         executor_heap_mib=executor_heap,
+        driver_options=tuple(java_options(properties, labels.DRIVER)),
         driver_cold=why_cold(properties, labels.DRIVER),
         executor_cold=why_cold(properties, labels.EXECUTOR_ROLE),
-        driver_environment=_with_prefix(properties, "spark.emr-serverless.driverEnv."),
-        executor_environment=_with_prefix(properties, "spark.executorEnv."),
+        driver_environment=_environment(properties, "spark.emr-serverless.driverEnv."),
+        executor_environment=_environment(properties, "spark.executorEnv."),
     )
 
 
@@ -224,5 +227,9 @@ def _executors(text: str) -> int:
     return int(text)
 
 
-def _with_prefix(properties: dict[str, str], prefix: str) -> dict[str, str]:
-    return {name.removeprefix(prefix): value for name, value in properties.items() if name.startswith(prefix)}
+def _environment(properties: dict[str, str], prefix: str) -> dict[str, str]:
+    """The variables that a run wants for its workers. The launcher, too, is found by PYTHONPATH."""
+    found = {name.removeprefix(prefix): value for name, value in properties.items() if name.startswith(prefix)}
+    if "PYTHONPATH" in found:
+        found["PYTHONPATH"] = f"{_LAUNCHER}:{found['PYTHONPATH']}"
+    return found

@@ -10,6 +10,7 @@ from ember.model import labels
 from ember.model.application import EMRApplicationSpec, InitialCapacityConfig, WorkerType
 from ember.model.capacity import DEFAULT_OVERHEAD_FACTOR, MIN_OVERHEAD_MIB, Capacity, worker_size
 from ember.model.quantity import MIB_PER_GIB, format_cpu, format_gigabytes, parse_cpu, parse_gigabytes
+from ember.model.submit import split_words
 from ember.plan.workers import Worker
 
 ROLES = {WorkerType.DRIVER: labels.DRIVER, WorkerType.EXECUTOR: labels.EXECUTOR_ROLE}
@@ -96,14 +97,19 @@ def why_cold(properties: dict[str, str], role: str) -> str:
     for name in _START_ONLY[role]:
         if properties.get(name):
             return f"{name} is set"
-    options = properties.get(f"spark.{role}.extraJavaOptions", "").split()
-    if any(not option.startswith("-D") for option in options):
+    if any(not option.startswith("-D") for option in java_options(properties, role)):
         return f"spark.{role}.extraJavaOptions holds more than -D options"
     if role == labels.EXECUTOR_ROLE and any(name.startswith("spark.executorEnv.") for name in properties):
         return "spark.executorEnv is set"
     if role == labels.DRIVER and any(name.startswith("spark.emr-serverless.driverEnv.") for name in properties):
         return "spark.emr-serverless.driverEnv is set"
     return ""
+
+
+def java_options(properties: dict[str, str], role: str) -> list[str]:
+    """The JVM options of a run's driver or executors, in Spark's order. Raises ValueError, naming the property."""
+    names = (f"spark.{role}.defaultJavaOptions", f"spark.{role}.extraJavaOptions")
+    return [word for name in names for word in split_words(properties.get(name, ""), name)]
 
 
 def best_fit(need: Need, idle: Sequence[Worker], zone: str = "") -> Worker | None:

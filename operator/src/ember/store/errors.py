@@ -23,6 +23,8 @@ _SENTENCES = {
 }
 _ALIASES = {"403": "AccessDenied", "Forbidden": "AccessDenied", "404": "NoSuchKey", "AllAccessDisabled": "AccessDenied"}
 _RENEW = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "RequestExpired"})
+# A mended or rotated Secret looks like this to who still holds the old keys.
+_CHANGED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
 _PASSING = frozenset(
     {
         "BadDigest", "IncompleteBody", "InternalError", "OperationAborted", "RequestLimitExceeded",
@@ -55,7 +57,7 @@ def error_code(error: ClientError) -> str:
 
 def wants_new_credentials(error: Exception) -> bool:
     """Tell whether fresh credentials may help."""
-    return isinstance(error, ClientError) and error_code(error) in _RENEW
+    return isinstance(error, ClientError) and error_code(error) in _RENEW | _CHANGED
 
 
 def translate(error: Exception, *, action: str, bucket: str, key: str, namespace: str) -> StoreError:

@@ -21,6 +21,9 @@ class DriverRun:
     ) -> None:
         self._settings, self._part, self._secrets = settings, part, secrets
         self.environment = interpreter.driver_environment(part.properties)
+        if "PYTHONPATH" in self.environment:  # the launcher's own is what its children find themselves by
+            paths = f"{env.get('PYTHONPATH', '')}:{self.environment['PYTHONPATH']}".split(":")
+            self.environment["PYTHONPATH"] = ":".join(dict.fromkeys(path for path in paths if path))
         asked = {**env, **self.environment}
         self._python, self._workers_python = interpreter.requested(part.properties, part.submit_arguments, asked)
         if self._python and interpreter.is_same(Path(self._python), settings.paths.python):

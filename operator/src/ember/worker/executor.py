@@ -39,5 +39,5 @@ def dash_d(options: Iterable[str]) -> dict[str, str]:
 
 
 def command_line(options: Iterable[str]) -> list[str]:
-    """The options that a JVM takes only when it starts."""
-    return [option for option in options if not option.startswith("-D")]
+    """The options for the start of a JVM; Spark's own properties, which may be secret, come later."""
+    return [option for option in options if not option.startswith("-Dspark.")]

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 
 from ember.worker import log
@@ -26,9 +27,14 @@ class Inbox:
         self._found: list[Assignment | Exception] = []
         threading.Thread(target=self._ask, name="assignment", daemon=True).start()
 
-    def first(self) -> Assignment:
-        """Wait for the assignment; raises NoAssignmentError, or StopRequested if there is to be none."""
-        self._supervisor.wait(lambda: bool(self._found))
+    def first(self, gone: Callable[[], bool]) -> Assignment:
+        """Wait for the assignment; raises NoAssignmentError, or StopRequested if there is to be none.
+
+        `gone` tells whether the JVM that waits for it has ended: no run must get such a pod.
+        """
+        self._supervisor.wait(lambda: bool(self._found) or gone())
+        if gone():
+            raise NoAssignmentError("the JVM has ended while it waited for a run")
         work = self._found[0]
         if isinstance(work, Exception):
             raise NoAssignmentError(f"no assignment: {work}")

@@ -61,7 +61,7 @@ class Launcher:
         # A cold pod was made for its run: what the JVM must be told at its start is in the assignment, so ask first.
         mail = inbox.Inbox(self._channel, self._supervisor)
         gateway = self._warm_up(reporter) if self._settings.warm else None
-        work = mail.first()
+        work = mail.first(lambda: self._jvm is not None and self._jvm.ended)
         self._marks.set("assignment")
         self._channel.state = "assigned"
         log.bind(jobRunId=work.run.get("id", ""), attempt=work.run.get("attempt", ""))
@@ -197,6 +197,7 @@ class Launcher:
 
     def _finish(self, outcome: Outcome, reporter: Reporter) -> None:
         """Nothing may come after the end mark, so first everything that could write is ended."""
+        self._supervisor.finish()
         if self._zygote:
             zygotes.end(self._supervisor, self._zygote, at_once=self._supervisor.stopping)
         self._supervisor.kill_the_rest()

@@ -110,6 +110,10 @@ class Supervisor:
             if select.select([self._read], [], [], left)[0]:
                 self._drain()
 
+    def finish(self) -> None:
+        """From now on the end is under way: a stop that is asked for is not raised any more."""
+        self._stop_taken = True
+
     def end(self, child: Child, grace: float) -> None:
         """SIGTERM, and after the grace time SIGKILL. The stop that led here is not raised again."""
         self._stop_taken = True

@@ -4,10 +4,34 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from ember.worker import threads
 from ember.worker.job import Request, differs, enter, forget_ember, search_path, streams
+
+_random: list[ModuleType] = []
+
+
+def remember() -> None:
+    """In the zygote, after its imports: note the part of numpy that draws random numbers."""
+    if "numpy.random.mtrand" in sys.modules:
+        _random.append(sys.modules["numpy.random.mtrand"])
+
+
+def with_own_seed(main: Callable[..., object]) -> Callable[..., object]:
+    """A worker's main whose numbers are its own: numpy seeds itself once, as it is imported, and forks would agree."""
+    seeded: set[int] = set()
+
+    def worker_main(*arguments: object) -> object:
+        if os.getpid() not in seeded:  # later tasks of this worker go on, as they would without us
+            seeded.add(os.getpid())
+            for module in _random:
+                module.seed()
+        return main(*arguments)
+
+    return worker_main
 
 
 def serves(request: Request) -> bool:
@@ -31,4 +55,5 @@ def run(request: Request) -> None:
     if request.argv and request.argv[0].startswith("pyspark"):
         # Spark has several kinds of workers, each with its own module.
         daemon.worker_main = importlib.import_module(request.argv[0]).main
+    daemon.worker_main = with_own_seed(daemon.worker_main)
     daemon.manager()

@@ -180,6 +180,7 @@ def _warm(kind: str) -> None:
         common = preloaded.Preloaded()
         common.load(COMMON_MODULES)
         threads.remember()
+        pyworkers.remember()
         common.hide()
     # What is here now never becomes garbage: collections in the jobs need not look at (and copy) these pages.
     gc.collect()
