@@ -49,7 +49,8 @@ try:
 except Exception as error:
     print("error", type(error).__name__, error.getCondition())
 try:
-    context.parallelize([0]).map(lambda n: 1 / n).collect()
+    # one task: a second would be killed, and told of on standard error, or have ended before
+    context.parallelize([0], 1).map(lambda n: 1 / n).collect()
 except Exception as error:
     print("task error", type(error).__name__, "ZeroDivisionError: division by zero" in str(error))
 context.addPyFile(sys.argv[1])
