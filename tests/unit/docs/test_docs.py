@@ -101,7 +101,7 @@ def test_named_files_exist(page: Path) -> None:
             assert (ROOT / code).exists(), code
 
 
-@pytest.mark.parametrize("source", ["plan/jobrun.py", "handlers/carry_out.py"])
+@pytest.mark.parametrize("source", ["plan/jobrun.py", "plan/jobrunstatus.py", "handlers/carry_out.py"])
 def test_every_reason_of_a_run_is_explained(source: str) -> None:
     text = (ROOT / "operator/src/ember" / source).read_text()
     written = re.findall(r'(?:_failed\(|_problem\(uid, |Verdict\([^()]*?, )"([A-Z]\w+)"', text)

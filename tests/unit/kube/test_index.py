@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ember.kube.index import Index, Kind, key_of
 from ember.model import labels
-from ember.plan.facts import UploadReport, WorkerReport
+from ember.plan.facts import ExecutorRequest, UploadReport, WorkerReport
 from tests.support.broker_world import APPLICATION, NAMESPACE, RUN, Object, driver_pod, job_run
 
 
@@ -15,6 +15,10 @@ def pod(version: int, uid: str = "u", node: str = "node-1", run: str = RUN) -> O
     made = driver_pod(run=run, node=node)
     made["metadata"] |= {"uid": uid, "resourceVersion": str(version), "name": "p"}
     return made
+
+
+def waiting(run: str) -> ExecutorRequest:
+    return ExecutorRequest(NAMESPACE, f"{run}-exec-1", run, "uid", 1, 0.0, "1", "spark://d", "app", "0", 1)
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20))
@@ -73,10 +77,13 @@ def test_nothing_is_left_of_what_is_gone() -> None:
         index.report(made, WorkerReport("started", 1.0))
         index.uploaded(made, UploadReport(True, 1.0))
         index.put(Kind.JOB_RUN, {**job_run(f"run-{number}", f"r{number}")})
+        index.add_waiting(waiting(f"run-{number}"))
         index.remove(Kind.JOB_RUN, (NAMESPACE, f"run-{number}"))
     index.remove(Kind.POD, (NAMESPACE, "p"), "u49")
     groups = (index._pods_of_node, index._pods_of_run, index._pods_of_application, index._runs_of_application)
     assert not any(groups)
+    assert not index.all(Kind.WAITING)
+    assert not index._waiting_of_run
     assert not index.reports
     assert not index.uploads
 

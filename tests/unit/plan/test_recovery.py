@@ -15,7 +15,7 @@ from ember.plan.actions import (
     SetRunStatus,
     StopWorker,
 )
-from ember.plan.jobrun import STOP_TIMEOUT
+from ember.plan.ending import STOP_TIMEOUT
 from ember.plan.view import Problem
 from tests.support.shards import KEY, NAMESPACE, START, World
 

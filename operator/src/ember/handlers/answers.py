@@ -8,8 +8,7 @@ from ember.kube.index import Object, run_of_pod
 from ember.model import labels
 from ember.plan import ids, logs
 from ember.plan.assignment import driver_assignment
-from ember.plan.jobrun import log_prefixes
-from ember.plan.view import ApplicationView, RunView, Shard
+from ember.plan.view import ApplicationView, RunView
 
 
 class Answers:
@@ -56,4 +55,4 @@ class Answers:
         return found if same else None
 
     def _prefixes(self, run: RunView, application: ApplicationView) -> list[str]:
-        return log_prefixes(run, Shard(0.0, self._gatherer.settings, self._gatherer.pods, application, ()))
+        return logs.prefixes(run, application, self._gatherer.settings)

@@ -236,6 +236,9 @@ class Index:
         if kind is Kind.POD:
             self.reports.pop(uid, None)
             self.uploads.pop(uid, None)
+        elif kind is Kind.JOB_RUN:  # no plan is made for it any more that would drop them
+            for request in self.waiting_of_run(key_of(obj)):
+                self.remove_waiting((request.namespace, request.pod_name))
 
     def _changed(self, change: Change) -> None:
         self.revision += 1

@@ -5,7 +5,7 @@ from typing import Any
 
 from ember.model import labels
 from ember.model.states import ApplicationState, JobRunState, is_terminal
-from ember.plan import jobrun, logs, pool
+from ember.plan import ending, jobrun, jobrunstatus, logs, pool
 from ember.plan.actions import (
     Action,
     Claim,
@@ -42,7 +42,7 @@ def plan_shard(shard: Shard) -> Plan:
     for run in shard.runs:
         actions += _plan_run(run, shard, admitted.get(run.key), decision.held_back.get(run.key, ""))
     for stray in shard.strays:
-        actions += jobrun.end_worker(stray, shard, stop=True, keeps_logs=False)
+        actions += ending.end_worker(stray, shard, stop=True, keeps_logs=False)
     actions += _executors(shard, decision.granted)
     actions += _give_cpu(shard)
     actions += pool.keep(shard, state, decision)
@@ -53,7 +53,7 @@ def plan_shard(shard: Shard) -> Plan:
 
 def _plan_run(run: RunView, shard: Shard, admission: Admission | None, held_back: str) -> list[Action]:
     if not run.live:
-        return [*jobrun.settle(run, shard), *jobrun.clean_up(run, shard, over=True)]
+        return [*jobrunstatus.settle(run, shard), *ending.clean_up(run, shard, over=True)]
     verdict = jobrun.judge(run, shard, admitted=admission is not None, held_back=held_back)
     actions: list[Action] = []
     if run.driver is None and not is_terminal(verdict.state):
@@ -61,8 +61,8 @@ def _plan_run(run: RunView, shard: Shard, admission: Admission | None, held_back
             actions.append(_claim_driver(run, shard, admission.worker))
         elif admission is not None:
             actions.append(_create_driver(run, shard))
-    actions += jobrun.show(run, shard, verdict)
-    actions += jobrun.clean_up(run, shard, over=is_terminal(verdict.state))
+    actions += jobrunstatus.show(run, shard, verdict)
+    actions += ending.clean_up(run, shard, over=is_terminal(verdict.state))
     return actions
 
 
@@ -95,7 +95,7 @@ def _claim(
 def _event_log(run: RunView, shard: Shard) -> str | None:
     assert run.plan is not None
     enabled = run.plan.properties.get("spark.eventLog.enabled", "true").lower() == "true"
-    prefixes = jobrun.log_prefixes(run, shard)
+    prefixes = logs.prefixes(run, shard.application, shard.settings)
     return logs.event_log_uri(prefixes[0]) if enabled and prefixes else None
 
 

@@ -1,0 +1,45 @@
+"""How workers end: told to stop, deleted when their logs are up, or when they are not heard of again."""
+
+from ember.model.states import JobRunState
+from ember.plan import logs
+from ember.plan.actions import Action, DeleteWorker, DropRequest, StopWorker
+from ember.plan.view import RunView, Shard
+from ember.plan.workers import Worker
+
+# Seconds a launcher has to end after it was told to: far above what it gives the JVM and its last report.
+STOP_TIMEOUT = 240.0
+
+
+def clean_up(run: RunView, shard: Shard, *, over: bool) -> list[Action]:
+    """End the workers of a run that is over, and delete every pod that ended and whose logs are up."""
+    actions: list[Action] = []
+    if over:
+        actions += [DropRequest(request) for request in run.waiting]
+    stop = over or (run.state is JobRunState.CANCELLING)
+    keeps_logs = bool(logs.prefixes(run, shard.application, shard.settings))
+    for worker in run.workers:
+        steps = end_worker(worker, shard, stop=stop or worker in run.surplus, keeps_logs=keeps_logs)
+        if worker is run.driver and run.executors:  # they are its children: with it they would go before their logs
+            steps = [step for step in steps if not isinstance(step, DeleteWorker)]
+        actions += steps
+    return actions
+
+
+def end_worker(worker: Worker, shard: Shard, *, stop: bool, keeps_logs: bool) -> list[Action]:
+    """What a worker that shall end, or has ended, needs next."""
+    key = (worker.namespace, worker.name)
+    if worker.ended:
+        waited = shard.now - (worker.ended_at or worker.created_at)
+        given_up = waited > shard.settings.logs.give_up_minutes * 60
+        if (worker.logs_complete or not keeps_logs or given_up) and not worker.deleting:
+            return [DeleteWorker(key, worker.uid)]
+        return []
+    if not (stop or worker.stop):
+        return []
+    if not worker.started and not worker.running:  # there is no launcher to tell, and there are no logs
+        return [] if worker.deleting else [DeleteWorker(key, worker.uid)]
+    if not worker.stop:
+        return [StopWorker(key, worker.uid, "the job run is over")]
+    # A launcher that does not end in time will not: its node is lost.
+    late = worker.stopped_at is not None and shard.now - worker.stopped_at > STOP_TIMEOUT
+    return [DeleteWorker(key, worker.uid)] if late else []

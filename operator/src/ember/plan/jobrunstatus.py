@@ -1,0 +1,163 @@
+"""What a job run's status says, and which of its changes are told as Events."""
+
+from datetime import UTC, datetime
+
+from ember.model.application import WorkerType
+from ember.model.conditions import set_condition
+from ember.model.jobrun import ExecutorCounts, JobRunStatus, Startup
+from ember.model.quantity import human_duration
+from ember.model.states import JobRunState, is_terminal
+from ember.plan import ids, logs
+from ember.plan.actions import Action, Announce, SetRunStatus
+from ember.plan.jobrun import Verdict
+from ember.plan.view import RunView, Shard
+
+LOGS_UPLOADED = "LogsUploaded"  # condition: every log of the run is complete in the store
+
+
+def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
+    """Write the status, if it changed, and announce a change of state."""
+    status = _status(run, shard, verdict)
+    if status == run.status:
+        return []
+    actions: list[Action] = [SetRunStatus(run.key, status.to_manifest())]
+    if verdict.state is not run.state and verdict.state is not JobRunState.PENDING:
+        kind = "Warning" if verdict.state is JobRunState.FAILED else "Normal"
+        message = verdict.message or f"the job run is {verdict.state}"
+        actions.append(Announce("JobRun", run.key, kind, verdict.reason, message))
+    return actions
+
+
+def settle(run: RunView, shard: Shard) -> list[Action]:
+    """What is still to be written of a run that is over: its first task, and whether its logs are all in the store."""
+    now = datetime.fromtimestamp(shard.now, UTC)
+    status = run.status.updated(startup=_startup(run, shard, run.status))
+    if (
+        run.workers
+        and logs.prefixes(run, shard.application, shard.settings)
+        and all(worker.ended for worker in run.workers)
+    ):
+        missing = [worker for worker in run.workers if not worker.logs_complete]
+        error = next((worker.logs_error for worker in missing if worker.logs_error), "")
+        conditions = None
+        if not missing:
+            conditions = set_condition(run.status.conditions, LOGS_UPLOADED, "True", "Uploaded", "", now)
+        elif error:
+            conditions = set_condition(run.status.conditions, LOGS_UPLOADED, "False", "UploadFailing", error, now)
+        status = status.updated(conditions=conditions) if conditions is not None else status
+    if status == run.status:
+        return []
+    return [SetRunStatus(run.key, status.updated(updated_at=now).to_manifest())]
+
+
+def _status(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
+    """The whole status that shows a verdict."""
+    now = datetime.fromtimestamp(shard.now, UTC)
+    old = run.status
+    changed = verdict.state is not old.state
+    update: dict[str, object] = {
+        "state": verdict.state,
+        "state_details": verdict.message,
+        "observed_generation": run.generation,
+        "job_run_id": ids.external_id(run.uid),
+        "attempt": old.attempt or 1,
+        "created_at": old.created_at or _created(run, shard),
+        "attempt_created_at": old.attempt_created_at or _created(run, shard),
+        "driver_pod": run.driver.name if run.driver is not None else old.driver_pod,
+        "executors": _executors(run, old),
+        "startup": _startup(run, shard, old),
+        "conditions": set_condition(
+            list(old.conditions or ()),
+            "Complete",
+            "True" if is_terminal(verdict.state) else "False",
+            verdict.reason,
+            verdict.message,
+            now,
+            observed_generation=run.generation,
+        ),
+    }
+    update |= _locations(run, shard)
+    if changed:
+        update |= _times(old, verdict.state, now)
+    if verdict.exit_code is not None:
+        update["exit_code"] = verdict.exit_code
+    status = old.updated(**update)
+    same = status.updated(updated_at=old.updated_at) == old
+    return old if same else status.updated(updated_at=now)
+
+
+def _created(run: RunView, shard: Shard) -> datetime:
+    """When it was created; seen at once, to the millisecond, which Kubernetes' own time stamp is not."""
+    fresh = 0 <= shard.now - run.created_at < 2.0
+    return datetime.fromtimestamp(shard.now if fresh else run.created_at, UTC)
+
+
+def _startup(run: RunView, shard: Shard, old: JobRunStatus) -> Startup | None:
+    """How its workers started; what was seen once is kept when the pods go."""
+    before, driver = old.startup or Startup(), run.driver
+    if driver is None:
+        return old.startup
+    held = [e for e in run.executors if e.started]
+    warm = sum(1 for e in held if e.pool)
+    first, created = before.first_task_milliseconds, old.created_at
+    if first is None and driver.first_task_at is not None and created is not None:
+        first = max(0, round((driver.first_task_at - created.timestamp()) * 1000))
+    return Startup(
+        driver="WARM" if driver.pool else "COLD",
+        reason="" if driver.pool else before.reason or _why_cold(run, shard, WorkerType.DRIVER),
+        warm_executors=max(before.warm_executors, warm),
+        cold_executors=max(before.cold_executors, len(held) - warm),
+        executor_reason=before.executor_reason
+        or (_why_cold(run, shard, WorkerType.EXECUTOR) if len(held) > warm else ""),
+        first_task_milliseconds=first,
+    )
+
+
+def _why_cold(run: RunView, shard: Shard, kind: WorkerType) -> str:
+    """Why a worker got a pod of its own, where the application keeps pre-initialized ones of its type."""
+    spec = shard.application.spec if shard.application is not None else None
+    kept = {WorkerType.of(key) for key in (spec.initial_capacity or {})} if spec is not None else set()
+    if run.plan is None or kind not in kept:
+        return ""
+    never = run.plan.driver_cold if kind is WorkerType.DRIVER else run.plan.executor_cold
+    return never or f"no pre-initialized {kind.lower()} that is large enough was ready"
+
+
+def _executors(run: RunView, old: JobRunStatus) -> ExecutorCounts:
+    """Executors now, and how many there ever were; the last figure is kept when the pods go."""
+    running = sum(1 for e in run.executors if e.started and not e.ended)
+    total = max((int(e.executor_id) for e in run.executors if e.executor_id.isdigit()), default=0)
+    before = old.executors.total if old.executors is not None else 0
+    return ExecutorCounts(running=running, wanted=running + len(run.waiting), total=max(total, before or 0))
+
+
+def _locations(run: RunView, shard: Shard) -> dict[str, object]:
+    application = shard.application
+    if application is None or application.spec is None or run.spec is None:
+        return {}
+    prefixes = logs.prefixes(run, shard.application, shard.settings)
+    return {
+        "application_id": ids.external_id(application.uid),
+        "log_uri": prefixes[0] if prefixes else "",
+        "event_log_uri": logs.event_log_uri(prefixes[0]) if prefixes else "",
+    }
+
+
+def _times(old: JobRunStatus, state: JobRunState, now: datetime) -> dict[str, object]:
+    """The time stamps and durations that a change of state sets."""
+    times: dict[str, object] = {}
+    if state is JobRunState.QUEUED:
+        times["queued_at"] = now
+    if old.state is JobRunState.QUEUED and old.queued_at is not None:
+        times["queued_duration_milliseconds"] = round((now - old.queued_at).total_seconds() * 1000)
+    if state is JobRunState.SCHEDULED or (state is JobRunState.RUNNING and old.scheduled_at is None):
+        times["scheduled_at"] = now
+    if state is JobRunState.RUNNING:
+        times["started_at"] = now
+    if is_terminal(state):
+        times["ended_at"] = now
+        begun = old.started_at or now
+        seconds = max(0.0, (now - begun).total_seconds())
+        times["total_execution_duration_seconds"] = round(seconds)
+        times["duration"] = human_duration(seconds)
+    return times
