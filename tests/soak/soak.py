@@ -27,7 +27,8 @@ APPLICATION = "soak"
 JOB = Path(__file__).parent / "jobs" / "soak.py"
 RESULTS = Path(__file__).parents[2] / "build" / "bench" / "soak.json"
 WARM = {"DRIVER": 1, "EXECUTOR": 1}
-MAXIMUM = (10, 40 * 1024, 400)
+# Beside the pool five workers: with more at once, two cores would never leave a worker the time to get warm.
+MAXIMUM = (7, 28 * 1024, 280)
 # A bound on progress: what has been submitted is worked off by two cores.
 DRAIN_SECONDS, ORPHAN_SECONDS = 1800.0, 60.0
 STEP_SECONDS = 0.2

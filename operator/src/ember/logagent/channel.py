@@ -14,6 +14,7 @@ import aiohttp
 _NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")
 _LONG_POLL = 45.0
 _REQUEST = 15.0
+_CONNECT = 2.5  # the address of a broker that was just replaced does not answer at all; the next try finds the new one
 
 
 class BrokerError(Exception):
@@ -124,7 +125,7 @@ class BrokerChannel:
                 params=params,
                 json=body,
                 headers={"Authorization": f"Bearer {token}", **self._node},
-                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=5.0),
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT),
                 ssl=self._tls(),
                 allow_redirects=False,
             ) as response:
