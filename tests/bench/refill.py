@@ -140,6 +140,9 @@ The job is tests/bench/jobs/busy.py: it keeps the {CORES} cores of the node busy
 pre-initialized driver and executor are killed, and the pool warms up others. By default they ask for 1m of CPU; with
 the annotation `ember-spark.io/warm-capacity: reserved` they ask for as much as the job's workers.
 
+The local node overcommits CPU twentyfold (`workers.cpuOvercommit`): the job's workers ask for 50m each. Where they ask
+for the whole vCPU, an idle worker's share beside them is a twentieth of what it is here.
+
 `.venv/bin/python -m tests.bench.refill --runs {runs} --record` has written this.
 """
 
