@@ -5,13 +5,7 @@ import time
 
 from ember.plan.facts import WorkerReport
 from tests.support.broker_client import Client, agent_token
-from tests.support.broker_world import (
-    NAMESPACE,
-    PODS,
-    Object,
-    World,
-    driver_pod,
-)
+from tests.support.broker_world import NAMESPACE, PODS, Object, World, driver_pod
 
 OTHER_UID = "5d0c0ad6-0000-4000-8000-000000000002"
 

@@ -5,11 +5,7 @@ import asyncio
 import aiohttp
 
 from tests.support.broker_client import Client, connector
-from tests.support.broker_world import (
-    PODS,
-    World,
-    executor_wish,
-)
+from tests.support.broker_world import PODS, World, executor_wish
 
 
 async def test_refusals_speak_the_language_of_who_asks(world: World, client: Client) -> None:

@@ -10,15 +10,7 @@ from ember.kube.index import Kind, key_of
 from ember.model import labels
 from ember.plan.facts import WorkerReport
 from tests.support.broker_client import Client, grant
-from tests.support.broker_world import (
-    NAMESPACE,
-    PODS,
-    RUN,
-    RUNS,
-    Object,
-    World,
-    executor_wish,
-)
+from tests.support.broker_world import NAMESPACE, PODS, RUN, RUNS, Object, World, executor_wish
 
 
 async def test_an_executor_is_asked_for_and_found(world: World, client: Client) -> None:

@@ -8,16 +8,7 @@ import pytest
 from ember.broker.context import OPEN_REQUESTS
 from ember.model import labels
 from tests.support.broker_client import Client
-from tests.support.broker_world import (
-    NAMESPACE,
-    PODS,
-    RUN,
-    RUNS,
-    Object,
-    World,
-    driver_pod,
-    executor_wish,
-)
+from tests.support.broker_world import NAMESPACE, PODS, RUN, RUNS, Object, World, driver_pod, executor_wish
 
 
 async def test_a_worker_learns_its_assignment_and_later_that_it_shall_stop(world: World, client: Client) -> None:

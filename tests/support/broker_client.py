@@ -6,15 +6,7 @@ from typing import Any
 import aiohttp
 
 from ember.kube.index import key_of
-from tests.support.broker_world import (
-    NAMESPACE,
-    RELEASE,
-    RUN,
-    Object,
-    World,
-    executor_pod,
-    trusting,
-)
+from tests.support.broker_world import NAMESPACE, RELEASE, RUN, Object, World, executor_pod, trusting
 
 
 class Client:
