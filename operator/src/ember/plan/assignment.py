@@ -59,6 +59,10 @@ def _owned(run: Object, settings: Settings, pod_name: str, prefix: str | None) -
         "spark.kubernetes.driver.pod.name": pod_name,
         "spark.kubernetes.container.image": "decided-by-ember",  # Spark insists on one; the broker does not read it
         "spark.kubernetes.executor.disableConfigMap": "true",
+        # There are no services and no claims of volumes; to ask for them, at each executor and at the end, takes time.
+        "spark.kubernetes.driver.service.deleteOnTermination": "false",
+        "spark.kubernetes.driver.ownPersistentVolumeClaim": "false",
+        "spark.kubernetes.driver.reusePersistentVolumeClaim": "false",
         # Asking is cheap (the broker queues what does not fit): ask for all at once, and soon again.
         "spark.kubernetes.allocation.batch.size": "50",
         "spark.kubernetes.allocation.batch.delay": "200ms",

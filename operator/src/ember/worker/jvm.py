@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import signal
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -91,6 +92,22 @@ def connect(settings: Settings, supervisor: Supervisor, child: Child) -> "Gatewa
     raise JvmError(f"the JVM was not up after {BOOT_SECONDS:.0f} s")
 
 
+def end(supervisor: Supervisor, child: Child, hooks: Path | None, seconds: float) -> bool:
+    """Let the JVM end; False if it does not within the bound.
+
+    `hooks` is a file that is deleted after the last shutdown hook (`Gateway.prepare_end`). What comes then is of no use
+    to anybody: HotSpot waits 300 ms for threads in native code, and py4j's server always is in one; so it is killed.
+    """
+    child.close_stdin()
+    for _ in range(int(seconds / _LOOK_SECONDS)):
+        if supervisor.wait(lambda: child.ended, _LOOK_SECONDS):
+            return True
+        if hooks and not hooks.exists():
+            child.signal(signal.SIGKILL)
+            return True
+    return False
+
+
 class Call:
     """A Java `main` which runs in a thread of ours; at most one of the outcomes is set when it is done."""
 
@@ -100,6 +117,11 @@ class Call:
         self.failure = ""
         self._run, self._wake = run, wake
         threading.Thread(target=self._work, name="main", daemon=True).start()
+
+    @property
+    def returned(self) -> bool:
+        """True once `main` has come back, neither with an exception nor by the end of its JVM."""
+        return self.done and not self.disconnected and not self.failure
 
     def _work(self) -> None:
         from py4j.protocol import Py4JError, Py4JJavaError
@@ -184,6 +206,30 @@ class Gateway:
             self._import(self._gateway.jvm, name)
             self._classes[name] = getattr(self._gateway.jvm, name.rpartition(".")[2])
         return self._classes[name]
+
+    def temporary_folders(self) -> Any:
+        """The set of the folders that Spark deletes when the JVM ends, by a process for each."""
+        hooks = self.java_class("java.lang.Class").forName("org.apache.spark.util.ShutdownHookManager$")
+        field = hooks.getDeclaredField("shutdownDeletePaths")
+        field.setAccessible(True)
+        return field.get(None)
+
+    def prepare_end(self, settings: Settings) -> Path | None:
+        """Spare the JVM what the end of the pod does anyway.
+
+        Returns a file that is there until all of its shutdown hooks are through; None if it ends by itself just now.
+        """
+        from py4j.protocol import Py4JError
+
+        note = settings.paths.run / "hooks"
+        note.touch()
+        try:
+            self.temporary_folders().clear()
+            # Such files are deleted last, after the hooks.
+            self.java_class("java.io.File")(str(note)).deleteOnExit()
+        except (Py4JError, OSError):
+            return None
+        return note
 
     def get_ready(self, class_name: str) -> None:
         """Look up beforehand what `set_properties` and `call_main` of that class need."""

@@ -86,7 +86,7 @@ class Launcher:
         reporter.started(self._marks.seconds)
         self._channel.state = "started"
         self._supervisor.wait(lambda: call.done or self._the_jvm().ended)
-        return self._concluded(call)
+        return self._concluded(call, gateway)
 
     def _listen(self, work: Assignment) -> None:
         """Hear of an order to stop from now on, and have the credentials there when the run asks for them."""
@@ -159,20 +159,22 @@ class Launcher:
             raise WorkerError("the JVM was not started")
         return self._jvm
 
-    def _concluded(self, call: jvm.Call) -> Outcome:
+    def _concluded(self, call: jvm.Call, gateway: jvm.Gateway) -> Outcome:
         """Main has returned, thrown, or vanished with its JVM: let the JVM end, and see with what code."""
         child = self._the_jvm()
         self._marks.set("main")
         if call.done and call.failure:
             log.write_all(2, call.failure.encode("utf-8", "replace") + b"\n")
-        child.close_stdin()
-        if not self._supervisor.wait(lambda: child.ended, EXIT_SECONDS):
+        hooks = gateway.prepare_end(self._settings) if call.returned else None
+        over = jvm.end(self._supervisor, child, hooks, EXIT_SECONDS)
+        self._marks.set("exit")
+        if over and not child.ended:
+            return Outcome(0, "exit code 0")
+        if not over:
             log.warning("the JVM does not end by itself", seconds=EXIT_SECONDS)
             self._supervisor.end(child, STOP_GRACE_SECONDS)
-            if call.done and not call.failure and not call.disconnected:
-                # The job's own code was through; only the shutdown hung.
+            if call.returned:  # the job's own code was through; only the shutdown hung
                 return Outcome(0, "exit code 0")
-        self._marks.set("exit")
         outcome = of_status(child.status, memory_hint(jvm.out_of_memory_note(self._settings)))
         if call.failure and outcome.exit_code == 0:
             # The gateway ends with 0 whatever main has thrown; a JVM whose main throws ends with 1.

@@ -6,7 +6,7 @@ from py4j.protocol import Py4JJavaError
 
 from ember.worker.jvm import Gateway
 from ember.worker.submit import MAIN_CLASS
-from ember.worker.warm import pods
+from ember.worker.warm import files, pods
 from ember.worker.warm.stage import Stage
 
 # As often as a further one still makes the next start faster.
@@ -30,6 +30,8 @@ def rehearse(stage: Stage, gateway: Gateway, mark: Callable[[str], None]) -> Non
     def submit(rounds: int, conf: dict[str, str]) -> None:
         gateway.java_class(MAIN_CLASS).main(gateway.strings(stage.arguments(rounds, 1, conf)))
 
+    files.rehearse(stage, gateway)
+    mark("files")
     submit(LOCAL_ROUNDS, {"spark.master": "local[1]", **_OPEN})
     mark("local")
     api = pods.start(lambda _: None)

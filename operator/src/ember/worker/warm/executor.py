@@ -12,7 +12,7 @@ from ember.worker.assignment import executor_part
 from ember.worker.jvm import Gateway
 from ember.worker.processes import Child, Supervisor
 from ember.worker.submit import MAIN_CLASS
-from ember.worker.warm import pods
+from ember.worker.warm import files, pods
 from ember.worker.warm.loopback import Server
 from ember.worker.warm.stage import Stage
 
@@ -61,6 +61,8 @@ def invite(stage: Stage, supervisor: Supervisor, env: Mapping[str, str]) -> Part
 def rehearse(stage: Stage, gateway: Gateway, partner: Partner, mark: Callable[[str], None]) -> None:
     """Serve the driver until it stops."""
     try:
+        files.rehearse(stage, gateway)  # the driver boots meanwhile
+        mark("files")
         served: set[str] = set()
         with gateway.callbacks():
             for _ in range(CONTEXTS):

@@ -81,15 +81,21 @@ class Stage:
             "spark.eventLog.dir": f"{self.base}/logs",
             "spark.eventLog.compress": "true",
         }
-        return conf | (self._s3(self.bucket.url) if self.bucket else {})
+        return conf | {f"spark.hadoop.{name}": value for name, value in self.store().items()}
 
-    def _s3(self, url: str) -> dict[str, str]:
-        # The credentials come from the pod's own endpoint, as those of runs do; it answers with made-up ones now.
+    def store(self) -> dict[str, str]:
+        """Hadoop's settings for the stand-in.
+
+        The credentials come from the pod's own endpoint, as those of runs do; it answers with made-up ones now.
+        """
+        if not self.bucket:
+            return {}
         return {
-            "spark.hadoop.fs.s3a.endpoint": url,
-            "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
-            "spark.hadoop.fs.s3a.path.style.access": "true",
-            "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
+            "fs.s3a.endpoint": self.bucket.url,
+            "fs.s3a.endpoint.region": "us-east-1",
+            "fs.s3a.path.style.access": "true",
+            "fs.s3a.connection.ssl.enabled": "false",
+            "fs.s3a.aws.credentials.provider": "software.amazon.awssdk.auth.credentials.ContainerCredentialsProvider",
         }
 
     def kubernetes(self, url: str) -> dict[str, str]:
@@ -103,6 +109,9 @@ class Stage:
             "spark.kubernetes.driver.pod.name": "rehearsal",
             "spark.kubernetes.container.image": "none",
             "spark.kubernetes.executor.disableConfigMap": "true",
+            "spark.kubernetes.driver.service.deleteOnTermination": "false",
+            "spark.kubernetes.driver.ownPersistentVolumeClaim": "false",
+            "spark.kubernetes.driver.reusePersistentVolumeClaim": "false",
             "spark.kubernetes.authenticate.oauthTokenFile": secret,
             "spark.kubernetes.authenticate.driver.mounted.oauthTokenFile": secret,
             "spark.kubernetes.allocation.batch.delay": "200ms",

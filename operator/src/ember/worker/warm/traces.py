@@ -1,9 +1,13 @@
 """What a rehearsal leaves in a JVM, kept out of the run that comes after it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from ember.worker.jvm import Gateway
+
+# Folders of a submission or of a context. Others, like that of the artifacts, serve the JVM's whole life.
+_OF_A_CONTEXT = ("spark-", "pyspark-")
 
 
 class Traces:
@@ -26,8 +30,17 @@ class Traces:
         files.clearStatistics()
         # Spark keeps the secret of a context in local mode with the user's identity, and prefers it to any other.
         self._gateway.java_class("org.apache.hadoop.security.UserGroupInformation").setLoginUser(None)
+        self._remove_folders()
         self._system.gc()
         self._streams.restore()
+
+    def _remove_folders(self) -> None:
+        """What each submission and each context made for itself, save the root that the run's own will use."""
+        configuration = self._gateway.java_class("org.apache.spark.SparkConf")()
+        roots = set(self._gateway.java_class("org.apache.spark.util.Utils").getConfiguredLocalDirs(configuration))
+        for folder in map(Path, self._gateway.temporary_folders().mkString("\n").splitlines()):
+            if folder.name.startswith(_OF_A_CONTEXT) and str(folder.parent) not in roots:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Streams:

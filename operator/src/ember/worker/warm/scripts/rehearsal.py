@@ -24,7 +24,7 @@ def main(log: str, base: str, rounds: int, contexts: int) -> None:
         spark = SparkSession.builder.appName("rehearsal").getOrCreate()
         if not rounds:
             spark.range(10).selectExpr("id % 3 as n").groupBy("n").count().explain()
-            time.sleep(0.5)  # until the allocator has asked for its executors
+            time.sleep(0.2)  # until the allocator has asked for its executors
         elif context:
             spark.sparkContext.parallelize([1], 1).map(lambda n: n + 1).collect()
         for number in range(0 if context else rounds):
