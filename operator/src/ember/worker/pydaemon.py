@@ -5,7 +5,6 @@ is pyspark's own daemon. Self-contained, for any Python from 3.8 on.
 """
 
 import importlib
-import json
 import os
 import signal
 import socket
@@ -39,7 +38,7 @@ def _handed_over() -> "socket.socket | None":
         "cwd": str(Path.cwd()),
         "interpreter": sys.executable,
     }
-    data = json.dumps(request).encode()
+    data = repr(request).encode()
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(path)
     socket.send_fds(connection, [len(data).to_bytes(4, "big")], [0, 1, 2])

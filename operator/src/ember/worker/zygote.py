@@ -6,10 +6,10 @@ request names a script (or asks for the daemon of an executor's Python workers),
 answer is one byte when the job was forked, and four bytes with the exit code when it has ended.
 """
 
+import ast
 import contextlib
 import gc
 import importlib
-import json
 import os
 import selectors
 import signal
@@ -73,7 +73,7 @@ class _Zygote:
         connection.settimeout(_REQUEST_SECONDS)
         try:
             request = _receive(connection)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, SyntaxError, TypeError):
             connection.close()
             return None
         if request.kind == "daemon" and not pyworkers.serves(request):
@@ -153,7 +153,7 @@ def _receive(connection: socket.socket) -> Request:
         if not part:
             raise ConnectionError("the request ended early")
         data += part
-    return Request(**json.loads(data), descriptors=tuple(descriptors))
+    return Request(**ast.literal_eval(data.decode()), descriptors=tuple(descriptors))
 
 
 def _listen(path: Path) -> socket.socket:
