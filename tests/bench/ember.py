@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from local import results
 from local.install import TENANT
 from local.kubectl import Kubectl, Object
 from local.watch import Event, Watch, applications_path, pods_path, runs_path
-from tests.bench.measured import Start, ended_at, from_events
+from tests.bench.measured import REST_SECONDS, Start, ended_at, from_events
 from tests.support.e2e.manifests import application, job_run
 
 RUN_SECONDS = 180.0
@@ -52,6 +53,7 @@ class Ember:
             Watch(self.cluster, applications_path(TENANT)) as applications,
         ):
             applications.until(self._rests(applications), POOL_SECONDS, "the pool does not get whole")
+            time.sleep(REST_SECONDS)
             asked = time.time()
             self.cluster.apply([manifest])
             status = runs.until(lambda: _ended(runs.current.get(name)), RUN_SECONDS, f"{name} has not ended")
@@ -63,11 +65,13 @@ class Ember:
             applications.until(self._rests(applications), POOL_SECONDS, "the pool does not get whole")
             whole = time.time()
             events = results.events(self._store, status["eventLogUri"])
-            more = {"freed": gone - ended_at(events)}
+            created = next(event.wall for event in runs.history if event.kind == "ADDED" and event.name == name)
+            start = from_events(asked, end_known, events)
+            more = {"freed": gone - ended_at(events), "from_creation": asked + start.first_task - created}
             claimed = _claimed_at(pods.history, name)
             if claimed is not None:
                 more |= {"delivered": self._assigned_at(status) - claimed, "refilled": whole - claimed}
-        return from_events(asked, end_known, events, **more)
+        return replace(start, **more)
 
     def _rests(self, applications: Watch) -> Callable[[], bool]:
         """A test for whether the pool is whole; before its first run an application has none."""

@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 from typing import Any
 
+REST_SECONDS = 3.0
+"""Before a clock starts: what has just been made ready is still being noted all over the cluster."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -22,9 +25,12 @@ class Start:
     """From the application's end until all of its pods were gone, and their capacity free."""
     refilled: float | None = None
     """From the claim until the pool was whole again."""
+    from_creation: float | None = None
+    """From the JobRun's creation, as a watch has seen it, until the first task was launched."""
 
 
 MOMENTS = {
+    "from_creation": "JobRun created -> first task launched",
     "first_task": "request -> first task launched",
     "job_end": "request -> application ended",
     "end_known": "request -> end known to who asked",
@@ -34,10 +40,10 @@ MOMENTS = {
 }
 
 
-def from_events(asked: float, end_known: float, events: Sequence[dict[str, Any]], **more: float | None) -> Start:
+def from_events(asked: float, end_known: float, events: Sequence[dict[str, Any]]) -> Start:
     """Read the moments from a Spark event log; times are epoch seconds."""
     launches = [event["Task Info"]["Launch Time"] for event in events if event["Event"].endswith("TaskStart")]
-    return Start(min(launches) / 1000 - asked, ended_at(events) - asked, end_known - asked, **more)
+    return Start(min(launches) / 1000 - asked, ended_at(events) - asked, end_known - asked)
 
 
 def ended_at(events: Sequence[dict[str, Any]]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 from local import results
 from local.kubectl import Kubectl
 from local.store import ENDPOINT, REGION, keys
-from tests.bench.measured import Start, from_events
+from tests.bench.measured import REST_SECONDS, Start, from_events
 
 NAMESPACE = "ember-bench"
 MANIFEST = Path(__file__).with_name("plain.yaml")
@@ -41,6 +41,7 @@ class Plain:
         conf = [part for name, value in self._settings(event_log).items() for part in ("--conf", f"{name}={value}")]
         submit = ["spark-submit", "--deploy-mode", "cluster", "--name", f"plain-{number}", *conf, *self._arguments]
         command = ["bash", "-c", 'date +%s.%N; "$0" "$@" >/tmp/submit.log 2>&1; date +%s.%N']
+        time.sleep(REST_SECONDS)
         said = self._cluster.run("exec", "-n", NAMESPACE, "client", "--", *command, *submit, timeout=180)
         asked, ended = said.split()
         self._check(number)

@@ -29,11 +29,20 @@ JAVA = """
             System.out.println("JAVA " + arguments.length + " " + String.join("|", arguments));
             if (arguments[0].equals("throw")) throw new IllegalStateException("user error");
             if (arguments[0].equals("exit")) System.exit(5);
+            if (arguments[0].equals("hook")) {
+                Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println(slowly("last words"))));
+                return;
+            }
             if (arguments[0].equals("memory")) System.out.println(new byte[2000000000]);
             String token = Files.readString(Path.of(System.getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")));
             URI uri = URI.create(System.getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
             HttpRequest request = HttpRequest.newBuilder(uri).header("Authorization", token).build();
             System.out.print(HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString()).body());
+        }
+
+        static String slowly(String said) {
+            try { Thread.sleep(700); } catch (InterruptedException stopped) { return "interrupted"; }
+            return said;
         }
     }
 """
@@ -177,6 +186,13 @@ def test_how_a_jar_ends(pod: Pod, jar: Path, argument: str, code: int, reason: s
     assert (pod.code, pod.ended["reason"]) == (code, reason)
     if argument == "throw":
         assert 'Exception in thread "main" java.lang.IllegalStateException: user error\n\tat Job.main(' in pod.stderr
+
+
+def test_shutdown_hooks_have_their_say(pod: Pod, jar: Path) -> None:
+    pod.broker.assign(**driver("--class", "Job", str(jar), "hook"))
+    pod.start().wait()
+    assert (pod.code, pod.ended["reason"]) == (0, "exit code 0")
+    assert pod.stdout == f"JAVA 1 hook\nlast words\n{END_MARK}\n"
 
 
 def test_a_job_that_cannot_be_found(pod: Pod) -> None:

@@ -21,6 +21,8 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 # What is named by the pod, or says that it was pre-initialized.
 OWN = ("EMBER_", "POD_", "HOSTNAME", "KUBERNETES_", "SPARK_AUTH", "PYTHON_WORKER", "PYTHON_UNIX", "PYSPARK_GATEWAY")
+# Made for each submission and for each context.
+FOLDERS = (("/tmp", "spark-*"), ("/var/lib/spark/local", "*/pyspark-*"))
 
 
 def surroundings() -> dict[str, Any]:
@@ -101,6 +103,7 @@ def main(out: str) -> None:
         context.parallelize([0], 1).map(lambda number: 1 / number).collect()
     except Exception as error:
         print("error", type(error).__name__, "ZeroDivisionError: division by zero" in str(error))
+    print("temporary", [len(list(Path(at).glob(what))) for at, what in FOLDERS])
     spark.stop()
     again = SparkSession.builder.appName("again").getOrCreate()
     print("again", again.sparkContext.appName, again.sparkContext.parallelize(range(10), 2).sum())
