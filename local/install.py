@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,30 @@ def _install_chart(cluster: Kubectl, values: dict[str, Any], image: str) -> None
         _forget_interrupted(cluster)
         _helm(cluster, values)
         cluster.apply([_store_secret()])
+    _works(cluster, image)
+    _apply_namespace(cluster, fingerprint)
+
+
+@contextmanager
+def changed(cluster: Kubectl, values: Mapping[str, Any]) -> Iterator[None]:
+    """Have some other values of the chart for a while, and those of before again afterwards."""
+    operator = cluster.get(*WORKLOADS[0], NAMESPACE) or {}
+    image: str = operator["spec"]["template"]["spec"]["containers"][0]["image"]
+    namespace = cluster.get("namespace", NAMESPACE) or {}
+    # Whatever happens meanwhile, the next `install` shall look again.
+    _apply_namespace(cluster, "")
+    try:
+        _helm(cluster, values, "--reuse-values")
+        _works(cluster, image)
+        yield
+    finally:
+        _run_helm(cluster, "rollback", RELEASE, "--namespace", NAMESPACE)
+        _works(cluster, image)
+    _apply_namespace(cluster, namespace["metadata"]["annotations"][INSTALLED_MARK])
+
+
+def _works(cluster: Kubectl, image: str) -> None:
+    """Wait until everything that runs is what is installed."""
     with console.step("operator leads, log agent runs, broker answers"):
         wait_until(
             "Ember",
@@ -103,7 +129,6 @@ def _install_chart(cluster: Kubectl, values: dict[str, Any], image: str) -> None
             cluster,
             NAMESPACE,
         )
-    _apply_namespace(cluster, fingerprint)
 
 
 def _fingerprint(values: dict[str, Any]) -> str:
@@ -137,11 +162,15 @@ def _forget_interrupted(cluster: Kubectl) -> None:
         cluster.run("delete", "secret", "-n", NAMESPACE, "-l", f"owner=helm,name={RELEASE},status={state}")
 
 
-def _helm(cluster: Kubectl, values: dict[str, Any]) -> None:
+def _helm(cluster: Kubectl, values: Mapping[str, Any], *options: str) -> None:
     # On a cluster of one's own, what somebody made by hand before (a tenant's namespace, a CRD) is no obstacle.
-    command = [program("helm"), "upgrade", "--install", "--take-ownership", "--force-conflicts"]
+    command = ["upgrade", "--install", "--take-ownership", "--force-conflicts", *options]
     command += [RELEASE, str(CHART), "--namespace", NAMESPACE, "--values", "-"]
-    done = attempt(command, stdin=json.dumps(values), env=cluster.environment, timeout=HELM_SECONDS)
+    _run_helm(cluster, *command, stdin=json.dumps(values))
+
+
+def _run_helm(cluster: Kubectl, *command: str, stdin: str = "") -> None:
+    done = attempt([program("helm"), *command], stdin=stdin, env=cluster.environment, timeout=HELM_SECONDS)
     if done.returncode:
         raise LocalError(f"helm: {done.stderr.strip()}")
 

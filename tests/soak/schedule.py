@@ -27,20 +27,25 @@ class Kind:
     deleted_after: float | None = None
     """It is deleted at a random moment within so many seconds of its submission."""
 
+    @property
+    def may_be_warm(self) -> bool:
+        """Whether pre-initialized workers can take it."""
+        return not self.conf
+
 
 _TWO = {f"spark.dynamicAllocation.{most}Executors": "2" for most in ("max", "initial")}
 _SUCCESS, _FAILED, _CANCELLED = frozenset({"SUCCESS"}), frozenset({"FAILED"}), frozenset({"CANCELLED"})
 
 KINDS = (
     # Whatever the pool has: driver and executor may be warm or cold.
-    Kind("warm", 34, ("add", "4", "1"), _SUCCESS),
+    Kind("warm", 20, ("add", "4", "1"), _SUCCESS),
     # No warm worker takes these options.
     Kind("cold", 12, ("add", "8", "1"), _SUCCESS, {**QUICK, **_TWO}),
-    Kind("raises", 14, ("raise",), _FAILED),
-    Kind("exits", 40, ("exit", "3"), _FAILED, QUICK),
-    Kind("leaves", 54, ("exit", "0"), _SUCCESS, QUICK),
+    Kind("raises", 16, ("raise",), _FAILED),
+    Kind("exits", 44, ("exit", "3"), _FAILED, QUICK),
+    Kind("leaves", 60, ("exit", "0"), _SUCCESS, QUICK),
     # Deleted before, while or after it starts: by then it may have ended, but never otherwise than well.
-    Kind("deleted", 32, ("sleep", "10"), _SUCCESS | _CANCELLED, QUICK, deleted_after=20.0),
+    Kind("deleted", 34, ("sleep", "10"), _SUCCESS | _CANCELLED, QUICK, deleted_after=20.0),
     Kind("timed-out", 14, ("sleep", "600"), _CANCELLED, QUICK, {"executionTimeoutMinutes": 1}),
 )
 
@@ -52,6 +57,11 @@ class Fault(StrEnum):
     EXECUTOR = "executor"
     WARM = "warm pod"
 
+
+# Two cores cannot work off runs all the time and have a pool, which gets what runs leave: so they come in waves.
+WAVES = 5
+FIRST, REST = (0.0, 0.35), (0.35, 0.55)
+"""The parts of a wave in which the runs that may be warm come, and all the others."""
 
 FAULTS = {Fault.OPERATOR: 4, Fault.EXECUTOR: 10, Fault.WARM: 8}
 
@@ -76,7 +86,7 @@ class Schedule:
 
 
 def make(seed: int, runs: int, seconds: float) -> Schedule:
-    """Spread that many runs, and the faults, at random over so many seconds."""
+    """Spread that many runs over so many seconds, in waves, and the faults at random moments."""
     chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     whole = sum(kind.share for kind in KINDS)
     drawn = [kind for kind in KINDS for _ in range(max(1, round(kind.share * runs / whole)))][:runs]
@@ -84,7 +94,8 @@ def make(seed: int, runs: int, seconds: float) -> Schedule:
     actions, kinds = list[Action](), dict[str, Kind]()
     for number, kind in enumerate(drawn):
         name = f"soak-{number:03}-{kind.name}"
-        at = chance.uniform(0, seconds)
+        part = chance.uniform(*(FIRST if kind.may_be_warm else REST))
+        at = (number * WAVES // len(drawn) + part) * seconds / WAVES
         kinds[name] = kind
         actions.append(Action(at, submit=name))
         if kind.deleted_after is not None:
