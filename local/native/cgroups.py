@@ -1,4 +1,4 @@
-"""The cgroup that holds all pods: made before the kubelet, emptied and removed after it."""
+"""The cgroup that holds all pods, and the node's daemons: made before them, emptied and removed after them."""
 
 import contextlib
 import os
@@ -9,6 +9,12 @@ from local.native.layout import CGROUP
 from local.native.processes import Identity, end, identify
 
 ROOT = Path("/sys/fs/cgroup")
+SYSTEM = "system"
+"""Where the daemons are, beside the kubelet's `kubepods`.
+
+By themselves they would each weigh as much as all pods together, in a session of its own; here as on any node: all of
+them as much as the pods of one CPU.
+"""
 
 
 def hierarchies(root: Path = ROOT) -> list[Path]:
@@ -28,12 +34,28 @@ def create() -> None:
             # In v1 a new cpuset is empty, and nothing can run in it.
             if (group / setting).exists() and (hierarchy / setting).exists():
                 (group / setting).write_text((hierarchy / setting).read_text())
+        if _weighs(hierarchy):
+            (group / SYSTEM).mkdir(exist_ok=True)
+
+
+def take(pid: int) -> None:
+    """Put a daemon, and what it will start, among the daemons."""
+    for hierarchy in hierarchies():
+        if _weighs(hierarchy):
+            (hierarchy / CGROUP.lstrip("/") / SYSTEM / "cgroup.procs").write_text(str(pid))
+
+
+def _weighs(hierarchy: Path) -> bool:
+    """Whether CPU is shared out here."""
+    return (hierarchy / "cgroup.controllers").exists() or (hierarchy / "cpu.shares").exists()
 
 
 def processes() -> set[Identity]:
     """Return all processes of pods."""
     found = set()
     for group in _groups():
+        if group.name == SYSTEM:
+            continue
         try:
             pids = (group / "cgroup.procs").read_text().split()
         except OSError:  # removed meanwhile, or a threaded group

@@ -156,4 +156,4 @@ class NativeNode:
             wait_for("the default service account", self._api.takes_pods, self._table)
 
     def _launch(self, name: str, command: components.Command) -> None:
-        self._table.start(name, [*network.INSIDE, *command], env=components.environment())
+        cgroups.take(self._table.start(name, [*network.INSIDE, *command], env=components.environment()).pid)

@@ -222,8 +222,8 @@ class Gateway:
         from py4j.protocol import Py4JError
 
         note = settings.paths.run / "hooks"
-        note.touch()
         try:
+            note.touch()
             self.temporary_folders().clear()
             # Such files are deleted last, after the hooks.
             self.java_class("java.io.File")(str(note)).deleteOnExit()

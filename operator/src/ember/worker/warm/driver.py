@@ -12,6 +12,7 @@ from ember.worker.warm.stage import Stage
 # As often as a further one still makes the next start faster.
 LOCAL_ROUNDS = 1
 KUBERNETES_CONTEXTS = 6
+HANDSHAKES = 8
 # Nobody connects to a context in local mode; one that makes up a secret leaves it in the JVM.
 _OPEN = {"spark.authenticate": "false", "spark.network.crypto.enabled": "false"}
 _ELASTIC = {
@@ -52,10 +53,11 @@ def _ask_the_broker(stage: Stage, gateway: Gateway) -> None:
     builder = builder.withMasterUrl(settings.broker_url).withCaCertFile(str(settings.paths.run / "broker-ca.crt"))
     builder = builder.withOauthToken("rehearsal").withAutoConfigure(False).withRequestRetryBackoffLimit(0)
     clients = gateway.java_class("io.fabric8.kubernetes.client.KubernetesClientBuilder")()
-    client = clients.withConfig(builder.build()).build()
-    try:
-        client.pods().inNamespace("default").withName("rehearsal").get()
-    except Py4JJavaError:  # the token is of nobody
-        pass
-    finally:
-        client.close()
+    for _ in range(HANDSHAKES):
+        client = clients.withConfig(builder.build()).build()
+        try:
+            client.pods().inNamespace("default").withName("rehearsal").get()
+        except Py4JJavaError:  # the token is of nobody
+            pass
+        finally:
+            client.close()
