@@ -107,6 +107,7 @@ class Operator:
                 group.create_task(self._renew_certificate(broker), name="certificate")
                 group.create_task(_ends(self._watch(), "a watch"), name="watch")
                 group.create_task(reconciler.queue.run(), name="reconcile")
+                group.create_task(hands.tell(), name="events")
                 group.create_task(self._keep_in_step(), name="resync")
                 group.create_task(keep_gauges(gatherer, reconciler.queue, self.metrics), name="gauges")
 

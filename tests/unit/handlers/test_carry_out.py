@@ -6,11 +6,12 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
+from ember.handlers import carry_out
 from ember.handlers.carry_out import Failed, Hands
 from ember.kube.apply import Applier
 from ember.kube.errors import Forbidden
-from ember.kube.index import Index
-from ember.plan.actions import Action, CreateWarm, DeleteWorker, Plan, SetRunStatus
+from ember.kube.index import Index, Kind
+from ember.plan.actions import Action, Announce, CreateWarm, DeleteWorker, Plan, SetRunStatus
 from ember.store import Store
 from ember.telemetry.metrics import OperatorMetrics
 from tests.support.shards import World
@@ -21,6 +22,8 @@ class Refusing:
 
     def __init__(self) -> None:
         self.deleted: list[str] = []
+        self.told: list[str] = []
+        self.second = asyncio.Event()
 
     async def create_pod(self, pod: dict[str, Any]) -> None:
         """Refuse."""
@@ -29,6 +32,13 @@ class Refusing:
     async def apply_status(self, *_: object) -> None:
         """Refuse."""
         raise Forbidden("no right")
+
+    async def post_event(self, _obj: object, _kind: str, reason: str, _message: str) -> None:
+        """Refuse the first one in a way that nobody has foreseen."""
+        self.told.append(reason)
+        if len(self.told) == 1:
+            raise RuntimeError("odd")
+        self.second.set()
 
     async def delete_pod(self, _namespace: str, name: str, _uid: str, grace: int) -> None:
         """Take it."""
@@ -47,3 +57,23 @@ def test_only_a_status_that_cannot_be_written_keeps_a_pod(failing: Action, delet
     with pytest.raises(Failed):
         asyncio.run(hands.carry_out(Plan((failing, DeleteWorker(("team-a", "old"), "uid")))))
     assert api.deleted == deleted
+
+
+def test_events_come_later_and_one_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carry_out, "_EVENTS_LATER", 0.0)
+    api, world = Refusing(), World().application()
+    metrics = OperatorMetrics(CollectorRegistry())
+    hands = Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
+    (application,) = world.index.all(Kind.APPLICATION)
+    key = (application["metadata"]["namespace"], application["metadata"]["name"])
+
+    async def both() -> None:
+        news = [Announce("EMRApplication", key, "Normal", reason, "") for reason in ("One", "Two")]
+        await hands.carry_out(Plan(tuple(news)))
+        assert api.told == []
+        telling = asyncio.create_task(hands.tell())
+        await api.second.wait()
+        telling.cancel()
+
+    asyncio.run(asyncio.wait_for(both(), 10))
+    assert api.told == ["One", "Two"]

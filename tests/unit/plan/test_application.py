@@ -51,6 +51,15 @@ def test_it_stops_after_its_idle_timeout() -> None:
     assert state_of(world.later(31)) == "STOPPING"
 
 
+def test_what_only_counts_is_not_written_at_once_again() -> None:
+    world = World().application()
+    written = world.actions(SetApplicationStatus)[0].status
+    world.application(status=written).job_run("one").driver("one", running=True)
+    assert world.later(0.4).actions(SetApplicationStatus) == []
+    assert world.plan().look_again_in == 1.0
+    assert world.later(0.7).actions(SetApplicationStatus)[0].status["capacity"]["used"]["cpu"] == 1
+
+
 def test_a_run_beyond_maximum_capacity_is_queued_and_says_why() -> None:
     world = World().application(maximum=4).job_run("one", age=3).job_run("two", age=2).job_run("three", age=1)
     assert [a.run[1] for a in world.actions(CreateDriver)] == ["one", "two"]

@@ -18,6 +18,7 @@ from ember.store import Store, StoreRefused, StoreUnavailable
 from ember.telemetry.metrics import OperatorMetrics
 
 log = logging.getLogger(__name__)
+_EVENTS_LATER = 1.5  # seconds
 _STATUS = (actions.SetRunStatus, actions.SetApplicationStatus)
 
 
@@ -33,6 +34,20 @@ class Hands:
     ) -> None:
         self._index, self._applier, self._store, self._gatherer = index, applier, store, gatherer
         self._metrics = metrics
+        self._news: asyncio.Queue[tuple[Object, actions.Announce]] = asyncio.Queue()
+
+    async def tell(self) -> None:
+        """Post the Events of the plans, for ever: a little later, for a run that starts needs the API server first."""
+        while True:
+            news = [await self._news.get()]
+            await asyncio.sleep(_EVENTS_LATER)
+            while not self._news.empty():
+                news.append(self._news.get_nowait())
+            for obj, action in news:
+                try:
+                    await self._applier.post_event(obj, action.type, action.reason, action.message)
+                except Exception:
+                    log.exception("an Event could not be posted", extra={"reason": action.reason})
 
     async def carry_out(self, plan: actions.Plan) -> None:
         """Do all actions. Raises Failed, after all were tried, when it is worth to plan again."""
@@ -79,7 +94,7 @@ class Hands:
             case actions.DeleteWorker(key, uid):
                 return _unless_gone(self._applier.delete_pod(*key, uid, grace=0))
             case actions.Announce():
-                return self._announce(action)
+                return _at_once(lambda: self._announce(action))
 
     async def _create_driver(self, action: actions.CreateDriver) -> None:
         """Make the event log's directory, then the driver's pod: Spark refuses to start without the former."""
@@ -164,10 +179,10 @@ class Hands:
             raise Failed(str(error)) from error
         self._index.remove_waiting((request.namespace, request.pod_name))
 
-    async def _announce(self, action: actions.Announce) -> None:
+    def _announce(self, action: actions.Announce) -> None:
         obj = self._index.get(Kind(action.kind), action.key)
         if obj is not None:
-            await self._applier.post_event(obj, action.type, action.reason, action.message)
+            self._news.put_nowait((obj, action))
 
 
 async def _unless_gone(call: Awaitable[object]) -> None:

@@ -14,7 +14,7 @@ from ember.plan.actions import (
     Plan,
     ResizeWorker,
 )
-from ember.plan.applicationstatus import show
+from ember.plan.applicationstatus import QUIET_SECONDS, just_written, show
 from ember.plan.facts import ExecutorRequest
 from ember.plan.pods import driver_identity, driver_owner, executor_identity, executor_owner
 from ember.plan.pool import Stock
@@ -239,6 +239,8 @@ def _idle_too_long(application: ApplicationView, now: float) -> bool:
 
 def _look_again_in(shard: Shard, state: ApplicationState) -> float | None:
     """A tick while a clock runs: for a live run, a pod that is to go, or an application that idles towards its stop."""
+    if shard.application is not None and just_written(shard.application, shard.now):
+        return QUIET_SECONDS  # something may have been kept back
     if pool.settling(shard):
         return pool.SETTLE_SECONDS
     clocks = any(run.live or run.workers for run in shard.runs) or bool(shard.strays) or bool(shard.pool)

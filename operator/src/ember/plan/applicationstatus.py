@@ -13,6 +13,8 @@ from ember.plan.quota import Decision
 from ember.plan.spark import maximum_of
 from ember.plan.view import ApplicationView, Shard
 
+QUIET_SECONDS = 1.0
+"""What only counts is not written oftener than that: as a run starts, its workers need the API server more."""
 POOL = "InitialCapacityReady"  # condition: the pre-initialized workers that are wanted are there
 _COMPLETE, _WARMING = "Complete", "WarmingUp"  # its reasons when all goes well
 
@@ -28,13 +30,19 @@ def show(
     """Write the application's status, if it changed, and announce what people watch for."""
     old = application.status
     status = _status(shard, application, state, details, decision, stock)
-    if status == old:
+    if status == old or (state is old.state and just_written(application, shard.now)):
         return []
     actions: list[Action] = [SetApplicationStatus(application.key, status.to_manifest())]
     if state is not old.state:
         message = details or f"the application is {state}"
         actions.append(Announce("EMRApplication", application.key, "Normal", state.title(), message))
     return actions + _announce_pool(application, status)
+
+
+def just_written(application: ApplicationView, now: float) -> bool:
+    """Whether the status is so fresh that all but another state can wait."""
+    written = application.status.updated_at
+    return written is not None and 0 <= now - written.timestamp() < QUIET_SECONDS
 
 
 def _announce_pool(application: ApplicationView, status: EMRApplicationStatus) -> list[Action]:
