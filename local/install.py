@@ -109,8 +109,8 @@ def changed(cluster: Kubectl, values: Mapping[str, Any]) -> Iterator[None]:
     namespace = cluster.get("namespace", NAMESPACE) or {}
     # Whatever happens meanwhile, the next `install` shall look again.
     _apply_namespace(cluster, "")
+    _helm(cluster, values, "--reuse-values")
     try:
-        _helm(cluster, values, "--reuse-values")
         _works(cluster, image)
         yield
     finally:

@@ -49,6 +49,11 @@ KINDS = (
     Kind("timed-out", 14, ("sleep", "600"), _CANCELLED, QUICK, {"executionTimeoutMinutes": 1}),
 )
 
+# Two cores cannot work off runs all the time and have a pool, which gets what runs leave: so they come in waves.
+WAVES = 5
+EARLY, LATE = (0.0, 0.35), (0.35, 0.55)
+"""The parts of a wave in which the runs that may be warm come, and all the others."""
+
 
 class Fault(StrEnum):
     """What is killed, without any grace."""
@@ -57,11 +62,6 @@ class Fault(StrEnum):
     EXECUTOR = "executor"
     WARM = "warm pod"
 
-
-# Two cores cannot work off runs all the time and have a pool, which gets what runs leave: so they come in waves.
-WAVES = 5
-FIRST, REST = (0.0, 0.35), (0.35, 0.55)
-"""The parts of a wave in which the runs that may be warm come, and all the others."""
 
 FAULTS = {Fault.OPERATOR: 4, Fault.EXECUTOR: 10, Fault.WARM: 8}
 
@@ -94,7 +94,7 @@ def make(seed: int, runs: int, seconds: float) -> Schedule:
     actions, kinds = list[Action](), dict[str, Kind]()
     for number, kind in enumerate(drawn):
         name = f"soak-{number:03}-{kind.name}"
-        part = chance.uniform(*(FIRST if kind.may_be_warm else REST))
+        part = chance.uniform(*(EARLY if kind.may_be_warm else LATE))
         at = (number * WAVES // len(drawn) + part) * seconds / WAVES
         kinds[name] = kind
         actions.append(Action(at, submit=name))
