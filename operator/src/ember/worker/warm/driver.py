@@ -10,7 +10,7 @@ from ember.worker.warm import files, pods
 from ember.worker.warm.stage import Stage
 
 # As often as a further one still makes the next start faster.
-LOCAL_ROUNDS = 1
+TEXTS = 6
 KUBERNETES_CONTEXTS = 6
 HANDSHAKES = 8
 # Nobody connects to a context in local mode; one that makes up a secret leaves it in the JVM.
@@ -28,12 +28,12 @@ _ELASTIC = {
 def rehearse(stage: Stage, gateway: Gateway, mark: Callable[[str], None]) -> None:
     """Run them one after the other; a failing one ends the JVM."""
 
-    def submit(rounds: int, conf: dict[str, str]) -> None:
-        gateway.java_class(MAIN_CLASS).main(gateway.strings(stage.arguments(rounds, 1, conf)))
+    def submit(texts: int, conf: dict[str, str]) -> None:
+        gateway.java_class(MAIN_CLASS).main(gateway.strings(stage.arguments(texts, 1, conf)))
 
     files.rehearse(stage, gateway)
     mark("files")
-    submit(LOCAL_ROUNDS, {"spark.master": "local[1]", **_OPEN})
+    submit(TEXTS, {"spark.master": "local[1]", **_OPEN})
     mark("local")
     api = pods.start(lambda _: None)
     try:

@@ -16,7 +16,7 @@ from ember.worker.warm import files, pods
 from ember.worker.warm.loopback import Server
 from ember.worker.warm.stage import Stage
 
-ROUNDS = 2
+TEXTS = 6
 CONTEXTS = 3
 # The driver lives for seconds, beside what it must not push out: quick to start, small, with no threads to spare.
 _SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m")
@@ -54,7 +54,7 @@ def invite(stage: Stage, supervisor: Supervisor, env: Mapping[str, str]) -> Part
         "spark.dynamicAllocation.enabled": "false",
     }
     paths = stage.settings.paths
-    command = [str(paths.java), f"@{paths.java_args}", *_SMALL, MAIN_CLASS, *stage.arguments(ROUNDS, CONTEXTS, conf)]
+    command = [str(paths.java), f"@{paths.java_args}", *_SMALL, MAIN_CLASS, *stage.arguments(TEXTS, CONTEXTS, conf)]
     return Partner(supervisor.start(command, env, stage.folder, output=stage.log), api, posted)
 
 

@@ -52,11 +52,11 @@ class Stage:
         paths = replace(self.settings.paths, run=self.folder)
         return replace(self.settings, pod_ip=LOOPBACK, pod_name="rehearsal-1", paths=paths)
 
-    def arguments(self, rounds: int, contexts: int, conf: Mapping[str, str]) -> list[str]:
+    def arguments(self, texts: int, contexts: int, conf: Mapping[str, str]) -> list[str]:
         """SparkSubmit's arguments for one rehearsal, given in the same way as those of a run."""
         write_private(self.folder / "rehearsal.properties", properties.dump({**self._conf(), **conf}))
         entry_point = f"{self.base}/{SCRIPT.name}" if self.bucket else str(SCRIPT)
-        script = [entry_point, str(self.log), self.base, str(rounds), str(contexts)]
+        script = [entry_point, str(self.log), self.base, str(texts), str(contexts)]
         return ["--properties-file", str(self.folder / "rehearsal.properties"), "--load-spark-defaults", *script]
 
     def _conf(self) -> dict[str, str]:
