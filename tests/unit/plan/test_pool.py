@@ -218,7 +218,24 @@ def test_a_claimed_driver_that_dies_before_the_job_began_is_replaced_without_spe
     seen = world(drivers=2, executors=0, maximum=None).warm("driver", 1).warm("driver", 2).claimed("warm-driver-1")
     seen.job_run(state="SCHEDULED").report("warm-driver-1", "ended", 137)
     assert [c.worker.name for c in seen.actions(Claim)] == ["warm-driver-2"]
+    assert seen.actions(DeleteWorker) == []
+    seen.claimed("warm-driver-2").report("warm-driver-2", "started").job_run(state="RUNNING")
     assert [a.key[1] for a in seen.actions(DeleteWorker)] == ["warm-driver-1"]
+
+
+def test_a_run_that_has_lost_three_drivers_before_its_job_began_goes_cold() -> None:
+    seen = world(drivers=4, executors=0, maximum=None)
+    for number in range(1, 5):
+        seen.warm("driver", number)
+    seen.job_run(state="PENDING")
+    for number in (1, 2, 3):
+        assert seen.actions(CreateDriver) == []
+        assert len(seen.actions(Claim)) == 1
+        seen.claimed(f"warm-driver-{number}").report(f"warm-driver-{number}", "ended", 1)
+    assert seen.actions(Claim) == []
+    assert len(seen.actions(CreateDriver)) == 1
+    status = seen.driver().actions(SetRunStatus)[0].status
+    assert "3 pre-initialized drivers ended" in status["startup"]["reason"]
 
 
 def test_one_that_dies_after_the_job_began_fails_the_run() -> None:

@@ -166,7 +166,7 @@ def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | N
         return None
     if driver is None and shard.application is not None and shard.application.invalid:
         return None
-    need = Need(run.plan.driver, run.plan.driver_heap_mib, run.plan.driver_cold)
+    need = Need(run.plan.driver, run.plan.driver_heap_mib, run.driver_cold)
     holding = [e for e in run.executors if e.holds_capacity]
     return Claimant(
         key=run.key,

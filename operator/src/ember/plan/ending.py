@@ -17,7 +17,9 @@ def clean_up(run: RunView, shard: Shard, *, over: bool) -> list[Action]:
         actions += [DropRequest(request) for request in run.waiting]
     stop = over or (run.state is JobRunState.CANCELLING)
     keeps_logs = bool(logs.prefixes(run, shard.application, shard.settings))
-    for worker in run.workers:
+    # Those that ended before the job began are counted (`RunView.driver_cold`), so they stay until it has.
+    counted = () if over or run.state is JobRunState.RUNNING else run.unused
+    for worker in (worker for worker in run.workers if worker not in counted):
         steps = end_worker(worker, shard, stop=stop or worker in run.surplus, keeps_logs=keeps_logs)
         if worker is run.driver and run.executors:  # they are its children: with it they would go before their logs
             steps = [step for step in steps if not isinstance(step, DeleteWorker)]

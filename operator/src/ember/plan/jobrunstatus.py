@@ -119,7 +119,7 @@ def _why_cold(run: RunView, shard: Shard, kind: WorkerType) -> str:
     kept = {WorkerType.of(key) for key in (spec.initial_capacity or {})} if spec is not None else set()
     if run.plan is None or kind not in kept:
         return ""
-    never = run.plan.driver_cold if kind is WorkerType.DRIVER else run.plan.executor_cold
+    never = run.driver_cold if kind is WorkerType.DRIVER else run.plan.executor_cold
     return never or f"no pre-initialized {kind.lower()} that is large enough was ready"
 
 

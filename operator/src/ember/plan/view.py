@@ -15,6 +15,8 @@ from ember.plan.warmups import WarmUps
 from ember.plan.workers import Worker
 
 Key = tuple[str, str]
+# A run that loses so many pre-initialized drivers before its job begins is likely the reason itself.
+MOST_UNUSED = 3
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,13 @@ class RunView:
     def live(self) -> bool:
         """Neither ended nor being deleted."""
         return not self.deleting and (self.state is None or not is_terminal(self.state))
+
+    @property
+    def driver_cold(self) -> str:
+        """Why its driver cannot be a pre-initialized worker; empty when it can."""
+        if len(self.unused) >= MOST_UNUSED:
+            return f"{MOST_UNUSED} pre-initialized drivers ended before its job began"
+        return self.plan.driver_cold if self.plan is not None else ""
 
     @property
     def workers(self) -> tuple[Worker, ...]:
