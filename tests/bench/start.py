@@ -15,7 +15,7 @@ from typing import Any
 from local import console
 from local.kubectl import Kubectl
 from local.store import Store
-from tests.bench import memory, performance, pictures
+from tests.bench import idle, performance, pictures
 from tests.bench.ember import Ember, WarmEmber
 from tests.bench.measured import Start, as_json, table, times_faster
 from tests.bench.plain import Plain
@@ -48,7 +48,7 @@ def main() -> int:
         for system in (warm, cold):
             system.prepare(TRIVIAL)
         plain.prepare()
-        used = memory.of_pods(cluster, warm.idle_workers())
+        used = idle.costs(cluster, warm.idle_workers())
         for columns in _measure(_columns(warm, cold, plain), chosen.runs):
             RESULTS.parent.mkdir(parents=True, exist_ok=True)
             RESULTS.write_text(json.dumps(as_json(columns), indent=1))

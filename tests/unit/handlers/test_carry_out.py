@@ -77,3 +77,21 @@ def test_events_come_later_and_one_that_fails_stops_no_other(monkeypatch: pytest
 
     asyncio.run(asyncio.wait_for(both(), 10))
     assert api.told == ["One", "Two"]
+
+
+def test_events_that_wait_are_posted_when_the_operator_ends() -> None:
+    api, world = Refusing(), World().application()
+    metrics = OperatorMetrics(CollectorRegistry())
+    hands = Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
+    (application,) = world.index.all(Kind.APPLICATION)
+    key = (application["metadata"]["namespace"], application["metadata"]["name"])
+
+    async def end_soon() -> None:
+        telling = asyncio.create_task(hands.tell())
+        await hands.carry_out(Plan((Announce("EMRApplication", key, "Normal", "One", ""),)))
+        await asyncio.sleep(0)
+        telling.cancel()
+        await asyncio.wait({telling})
+
+    asyncio.run(asyncio.wait_for(end_soon(), 10))
+    assert api.told == ["One"]

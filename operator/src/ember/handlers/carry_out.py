@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -34,20 +35,30 @@ class Hands:
     ) -> None:
         self._index, self._applier, self._store, self._gatherer = index, applier, store, gatherer
         self._metrics = metrics
-        self._news: asyncio.Queue[tuple[Object, actions.Announce]] = asyncio.Queue()
+        self._news: deque[tuple[Object, actions.Announce]] = deque()
+        self._has_news = asyncio.Event()
 
     async def tell(self) -> None:
-        """Post the Events of the plans, for ever: a little later, for a run that starts needs the API server first."""
-        while True:
-            news = [await self._news.get()]
-            await asyncio.sleep(_EVENTS_LATER)
-            while not self._news.empty():
-                news.append(self._news.get_nowait())
-            for obj, action in news:
-                try:
-                    await self._applier.post_event(obj, action.type, action.reason, action.message)
-                except Exception:
-                    log.exception("an Event could not be posted", extra={"reason": action.reason})
+        """Post the Events of the plans, for ever: a little later, for a run that starts needs the API server first.
+
+        What there is when it is cancelled is posted at once.
+        """
+        try:
+            while True:
+                await self._has_news.wait()
+                await asyncio.sleep(_EVENTS_LATER)
+                self._has_news.clear()
+                await self._post_news()
+        finally:
+            await self._post_news()
+
+    async def _post_news(self) -> None:
+        while self._news:
+            obj, action = self._news.popleft()
+            try:
+                await self._applier.post_event(obj, action.type, action.reason, action.message)
+            except Exception:
+                log.exception("an Event could not be posted", extra={"reason": action.reason})
 
     async def carry_out(self, plan: actions.Plan) -> None:
         """Do all actions. Raises Failed, after all were tried, when it is worth to plan again."""
@@ -182,7 +193,8 @@ class Hands:
     def _announce(self, action: actions.Announce) -> None:
         obj = self._index.get(Kind(action.kind), action.key)
         if obj is not None:
-            self._news.put_nowait((obj, action))
+            self._news.append((obj, action))
+            self._has_news.set()
 
 
 async def _unless_gone(call: Awaitable[object]) -> None:
