@@ -10,11 +10,11 @@ from ember.handlers import carry_out
 from ember.handlers.carry_out import Failed, Hands
 from ember.kube.apply import Applier
 from ember.kube.errors import Forbidden
-from ember.kube.index import Index, Kind
+from ember.kube.index import Index
 from ember.plan.actions import Action, Announce, CreateWarm, DeleteWorker, Plan, SetRunStatus
 from ember.store import Store
 from ember.telemetry.metrics import OperatorMetrics
-from tests.support.shards import World
+from tests.support.shards import KEY, World
 
 
 class Refusing:
@@ -46,6 +46,12 @@ class Refusing:
         self.deleted.append(name)
 
 
+def of_an_application(api: Refusing) -> Hands:
+    """Hands that know one application."""
+    world, metrics = World().application(), OperatorMetrics(CollectorRegistry())
+    return Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
+
+
 @pytest.mark.parametrize(
     ("failing", "deleted"),
     [(CreateWarm({}), ["old"]), (SetRunStatus(("team-a", "run-1"), {}), [])],
@@ -61,14 +67,11 @@ def test_only_a_status_that_cannot_be_written_keeps_a_pod(failing: Action, delet
 
 def test_events_come_later_and_one_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carry_out, "_EVENTS_LATER", 0.0)
-    api, world = Refusing(), World().application()
-    metrics = OperatorMetrics(CollectorRegistry())
-    hands = Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
-    (application,) = world.index.all(Kind.APPLICATION)
-    key = (application["metadata"]["namespace"], application["metadata"]["name"])
+    api = Refusing()
+    hands = of_an_application(api)
 
     async def both() -> None:
-        news = [Announce("EMRApplication", key, "Normal", reason, "") for reason in ("One", "Two")]
+        news = [Announce("EMRApplication", KEY, "Normal", reason, "") for reason in ("One", "Two")]
         await hands.carry_out(Plan(tuple(news)))
         assert api.told == []
         telling = asyncio.create_task(hands.tell())
@@ -80,15 +83,12 @@ def test_events_come_later_and_one_that_fails_stops_no_other(monkeypatch: pytest
 
 
 def test_events_that_wait_are_posted_when_the_operator_ends() -> None:
-    api, world = Refusing(), World().application()
-    metrics = OperatorMetrics(CollectorRegistry())
-    hands = Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
-    (application,) = world.index.all(Kind.APPLICATION)
-    key = (application["metadata"]["namespace"], application["metadata"]["name"])
+    api = Refusing()
+    hands = of_an_application(api)
 
     async def end_soon() -> None:
         telling = asyncio.create_task(hands.tell())
-        await hands.carry_out(Plan((Announce("EMRApplication", key, "Normal", "One", ""),)))
+        await hands.carry_out(Plan((Announce("EMRApplication", KEY, "Normal", "One", ""),)))
         await asyncio.sleep(0)
         telling.cancel()
         await asyncio.wait({telling})
