@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from ember.handlers.gather import Gatherer
 from ember.kube.apply import Applier
@@ -20,6 +20,7 @@ from ember.telemetry.metrics import OperatorMetrics
 
 log = logging.getLogger(__name__)
 _EVENTS_LATER = 1.5  # seconds
+_LAST_EVENTS = 3.0  # seconds: an operator that ends because the API server is away has none to tell
 _STATUS = (actions.SetRunStatus, actions.SetApplicationStatus)
 
 
@@ -41,7 +42,7 @@ class Hands:
     async def tell(self) -> None:
         """Post the Events of the plans, for ever: a little later, for a run that starts needs the API server first.
 
-        What there is when it is cancelled is posted at once.
+        What there is when it is cancelled is posted at once, as far as a few seconds allow.
         """
         try:
             while True:
@@ -50,7 +51,9 @@ class Hands:
                 self._has_news.clear()
                 await self._post_news()
         finally:
-            await self._post_news()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_EVENTS):
+                    await self._post_news()
 
     async def _post_news(self) -> None:
         while self._news:
