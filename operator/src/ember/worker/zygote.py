@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ember.worker import accumulators, job, preloaded, pyworkers, threads
+from ember.worker import accumulators, job, preloaded, pyworkers, roundtrips, threads
 from ember.worker.job import Request
 
 WARM_MODULES = ("pyspark", "pyspark.sql", "pyspark.sql.functions", "pyspark.sql.types", "pyspark.sql.classic.dataframe")
@@ -176,6 +176,7 @@ def _import(names: Sequence[str]) -> None:
 def _warm(kind: str) -> None:
     _import(DAEMON_MODULES if kind == "executor" else WARM_MODULES)
     accumulators.look_more_often()
+    roundtrips.ask_once()
     if kind != "warm":
         common = preloaded.Preloaded()
         common.load(COMMON_MODULES)
