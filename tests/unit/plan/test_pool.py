@@ -82,6 +82,12 @@ def test_the_pool_is_refilled_as_soon_as_the_run_has_started() -> None:
     assert roles(seen.later(2).actions(CreateWarm)) == ["driver"]
 
 
+def test_a_run_that_is_over_keeps_no_refill_waiting() -> None:
+    seen = world().warm("driver").warm("executor").job_run(state="RUNNING").claimed("warm-driver-1")
+    assert seen.actions(CreateWarm) == []
+    assert roles(seen.job_run(state="SUCCESS").actions(CreateWarm)) == ["driver"]
+
+
 def test_an_executor_is_claimed_before_one_is_made() -> None:
     seen = world().warm("executor").job_run(state="RUNNING").driver(running=True).waits_for("run-1", 1, 2)
     assert [(c.worker.name, c.request and c.request.executor_id) for c in seen.actions(Claim)] == [

@@ -241,7 +241,7 @@ def _look_again_in(shard: Shard, state: ApplicationState) -> float | None:
     """A tick while a clock runs: for a live run, a pod that is to go, or an application that idles towards its stop."""
     if shard.application is not None and just_written(shard.application, shard.now):
         return QUIET_SECONDS  # something may have been kept back
-    if pool.settling(shard):
-        return pool.SETTLE_SECONDS
+    if settling := pool.settling(shard):
+        return settling
     clocks = any(run.live or run.workers for run in shard.runs) or bool(shard.strays) or bool(shard.pool)
     return _TICK if clocks or state in (ApplicationState.STARTED, ApplicationState.STOPPING) else None

@@ -30,7 +30,8 @@ def show(
     """Write the application's status, if it changed, and announce what people watch for."""
     old = application.status
     status = _status(shard, application, state, details, decision, stock)
-    if status == old or (state is old.state and just_written(application, shard.now)):
+    only_counts = state is old.state and _answers(status) == _answers(old)
+    if status == old or (only_counts and just_written(application, shard.now)):
         return []
     actions: list[Action] = [SetApplicationStatus(application.key, status.to_manifest())]
     if state is not old.state:
@@ -39,8 +40,13 @@ def show(
     return actions + _announce_pool(application, status)
 
 
+def _answers(status: EMRApplicationStatus) -> dict[str, ConditionStatus]:
+    """What people and programs wait for."""
+    return {condition.type: condition.status for condition in status.conditions}
+
+
 def just_written(application: ApplicationView, now: float) -> bool:
-    """Whether the status is so fresh that all but another state can wait."""
+    """Whether the status is so fresh that what only counts can wait."""
     written = application.status.updated_at
     return written is not None and 0 <= now - written.timestamp() < QUIET_SECONDS
 

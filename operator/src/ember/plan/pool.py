@@ -104,10 +104,11 @@ def trouble(shard: Shard, stock: Sequence[Stock], decision: Decision) -> tuple[s
     return "", ""
 
 
-def settling(shard: Shard) -> bool:
-    """Whether a worker was claimed so recently that its run still starts."""
-    workers = (worker for run in shard.runs for worker in run.workers)
-    return any(w.claimed_at is not None and 0 <= shard.now - w.claimed_at < SETTLE_SECONDS for w in workers)
+def settling(shard: Shard) -> float:
+    """For how many more seconds a run starts that has just claimed a worker; a run that is over needs no cores."""
+    claims = (w.claimed_at for run in shard.runs if run.live for w in run.workers if w.claimed_at is not None)
+    ages = [shard.now - claimed for claimed in claims if claimed <= shard.now]
+    return max(0.0, SETTLE_SECONDS - min(ages, default=SETTLE_SECONDS))
 
 
 def keep(shard: Shard, state: ApplicationState, decision: Decision) -> list[Action]:
@@ -121,7 +122,7 @@ def keep(shard: Shard, state: ApplicationState, decision: Decision) -> list[Acti
         return actions  # a slip in the specification costs no worker: once it is mended they may serve again
     free = [w for w in shard.pool if not (w.deleting or w.stop or w.name in taken)]
     wanted = stocks(shard) if state in KEEPS_POOL else ()
-    room = _Room(shard, decision, waits=len(taken) > len(gone) or settling(shard))
+    room = _Room(shard, decision, waits=len(taken) > len(gone) or settling(shard) > 0)
     for role in (labels.DRIVER, labels.EXECUTOR_ROLE):
         own = [one for one in wanted if one.shape.role == role]
         actions += _keep_role(own, [w for w in free if w.role == role], room)
