@@ -80,9 +80,9 @@ def _cell(values: Sequence[float]) -> str:
 
 
 def times_faster(ours: Sequence[Start], theirs: Sequence[Start], moment: str = "first_task") -> float:
-    """How many times sooner a moment comes for us, by the medians."""
-    middle = [median(float(getattr(start, moment)) for start in starts) for starts in (theirs, ours)]
-    return middle[0] / middle[1]
+    """How many times sooner than their first task a moment of ours comes, by the medians."""
+    theirs_first = median(start.first_task for start in theirs)
+    return theirs_first / median(float(getattr(start, moment)) for start in ours)
 
 
 def as_json(columns: Mapping[str, Sequence[Start]]) -> dict[str, list[dict[str, float]]]:
