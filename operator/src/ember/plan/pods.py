@@ -82,8 +82,14 @@ class PodBuilder:
         if not reserved:  # warming and waiting must not slow down who works: its CPU comes with the claim
             container["resources"]["requests"]["cpu"] = labels.IDLE_CPU
         container["resizePolicy"] = [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]
-        ready = {"httpGet": {"path": "/ready", "port": labels.READY_PORT}, "periodSeconds": 5, "timeoutSeconds": 3}
-        container["readinessProbe"] = ready
+        # The first is answered as soon as the worker is warm. One that takes too long is ended by the operator.
+        container["startupProbe"] = {
+            **_probe("/warm", seconds=60),
+            "initialDelaySeconds": 5,
+            "periodSeconds": 1,
+            "failureThreshold": 3600,
+        }
+        container["readinessProbe"] = {**_probe("/ready", seconds=3), "periodSeconds": 5}
         return self._spec(container, shape.capacity)
 
     def claimed(self, worker: Worker) -> Object:
@@ -238,6 +244,10 @@ def _identity(role: str, application: str, run_name: str, run_uid: str, attempt:
 
 def _owner(api_version: str, kind: str, name: str, uid: str) -> Object:
     return {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid, "controller": True}
+
+
+def _probe(path: str, seconds: int) -> Object:
+    return {"httpGet": {"path": path, "port": labels.READY_PORT}, "timeoutSeconds": seconds}
 
 
 def _volumes(size: Capacity) -> list[Object]:

@@ -112,7 +112,7 @@ class Launcher:
         self._marks.set("ready")
         self._channel.state = "ready"
         reporter.ready(self._marks.seconds)
-        warm.readiness.ready = True
+        warm.readiness.ready()
         return gateway
 
     def _forget_the_warm_up(self) -> None:

@@ -1,6 +1,6 @@
 """A driver's rehearsals: one job run in this JVM alone, then contexts that ask the pods API for executors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from py4j.protocol import Py4JJavaError
 
@@ -9,10 +9,10 @@ from ember.worker.submit import MAIN_CLASS
 from ember.worker.warm import files, pods
 from ember.worker.warm.stage import Stage
 
-# As often as a further one still makes the next start faster.
-TEXTS = 6
-KUBERNETES_CONTEXTS = 6
-HANDSHAKES = 8
+# As little as it takes: with more of it the next start was no quicker.
+LOCAL = ("words,query,join",)
+KUBERNETES_CONTEXTS = 2
+HANDSHAKES = 4
 # Nobody connects to a context in local mode; one that makes up a secret leaves it in the JVM.
 _OPEN = {"spark.authenticate": "false", "spark.network.crypto.enabled": "false"}
 _ELASTIC = {
@@ -28,18 +28,19 @@ _ELASTIC = {
 def rehearse(stage: Stage, gateway: Gateway, mark: Callable[[str], None]) -> None:
     """Run them one after the other; a failing one ends the JVM."""
 
-    def submit(texts: int, conf: dict[str, str]) -> None:
-        gateway.java_class(MAIN_CLASS).main(gateway.strings(stage.arguments(texts, 1, conf)))
+    def submit(contexts: Sequence[str], conf: dict[str, str]) -> None:
+        gateway.java_class(MAIN_CLASS).main(gateway.strings(stage.arguments(contexts, 1, conf)))
 
     files.rehearse(stage, gateway)
     mark("files")
-    submit(TEXTS, {"spark.master": "local[1]", **_OPEN})
+    submit(LOCAL, {"spark.master": "local[1]", **_OPEN})
     mark("local")
-    api = pods.start(lambda _: None)
+    api = pods.start(lambda _: stage.asked.touch())
     try:
         fallback = {"spark.storage.decommission.fallbackStorage.path": f"{stage.base}/shuffle/"}
         for _ in range(KUBERNETES_CONTEXTS):
-            submit(0, {**stage.kubernetes(api.url), **_ELASTIC, **fallback})
+            stage.asked.unlink(missing_ok=True)
+            submit(("plan",), {**stage.kubernetes(api.url), **_ELASTIC, **fallback})
     finally:
         api.close()
     mark("kubernetes")

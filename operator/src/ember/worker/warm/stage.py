@@ -1,6 +1,6 @@
 """Where a rehearsal plays: its settings, its stand-in store, its folder. Nothing of it is there after the warm-up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from ember.worker.warm.loopback import LOOPBACK, Server
 from ember.worker.zygotes import DAEMON_MODULE, STUB
 
 SCRIPT = Path(__file__).parent / "scripts" / "rehearsal.py"
-_TEXT = b"the quick brown fox jumps\n" * 200
+# 24 words: some for each of several tasks.
+_TEXT = b"a b c d e f g h i j k l m n o p q r s t u v w x\n" * 100
 
 
 @dataclass
@@ -27,6 +28,11 @@ class Stage:
     def log(self) -> Path:
         """Where everything says what would otherwise be in the pod's log."""
         return self.folder / "warm-up.log"
+
+    @property
+    def asked(self) -> Path:
+        """A file which is there once a context has asked for an executor; the script waits for it."""
+        return self.folder / "asked"
 
     @property
     def base(self) -> str:
@@ -52,11 +58,14 @@ class Stage:
         paths = replace(self.settings.paths, run=self.folder)
         return replace(self.settings, pod_ip=LOOPBACK, pod_name="rehearsal-1", paths=paths)
 
-    def arguments(self, texts: int, contexts: int, conf: Mapping[str, str]) -> list[str]:
-        """SparkSubmit's arguments for one rehearsal, given in the same way as those of a run."""
+    def arguments(self, contexts: Sequence[str], tasks: int, conf: Mapping[str, str]) -> list[str]:
+        """SparkSubmit's arguments for one rehearsal, given in the same way as those of a run.
+
+        `contexts` says what each of the script's contexts does, `tasks` how many there are of a kind.
+        """
         write_private(self.folder / "rehearsal.properties", properties.dump({**self._conf(), **conf}))
         entry_point = f"{self.base}/{SCRIPT.name}" if self.bucket else str(SCRIPT)
-        script = [entry_point, str(self.log), self.base, str(texts), str(contexts)]
+        script = [entry_point, str(self.log), str(self.asked), self.base, str(tasks), *contexts]
         return ["--properties-file", str(self.folder / "rehearsal.properties"), "--load-spark-defaults", *script]
 
     def _conf(self) -> dict[str, str]:

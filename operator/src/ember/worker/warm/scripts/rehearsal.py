@@ -1,63 +1,88 @@
-"""The throw-away job. Runs as any job would: `rehearsal.py <log file> <folder or bucket> <texts> <contexts>`."""
+"""The throw-away job. Runs as any job would: `rehearsal.py <log file> <file> <folder or bucket> <tasks> <context>...`.
+
+Each context is started, does the parts that its argument names, such as `words,query`, and is stopped.
+"""
 
 import os
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def main(log: str, base: str, texts: int, contexts: int) -> None:
-    """Start a context, do what jobs commonly do, stop; then the same with next to nothing to do.
+@dataclass(frozen=True)
+class Place:
+    """Where the parts play."""
 
-    `texts` is how often words are counted; with 0 there is no executor to do anything.
-    """
+    base: str
+    tasks: int
+    asked: Path
+
+
+def main(log: str, asked: str, base: str, tasks: str, *contexts: str) -> None:
+    """Do what jobs commonly do."""
     # The pod's streams belong to the run that will claim it.
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     from pyspark.sql import SparkSession
 
-    for context in range(contexts):
+    parts = {"plan": _plan, "task": _task, "words": _words, "query": _query, "join": _join}
+    place = Place(base, int(tasks), Path(asked))
+    for names in contexts:
         spark = SparkSession.builder.appName("rehearsal").getOrCreate()
-        if not texts:
-            spark.range(10).selectExpr("id % 3 as n").groupBy("n").count().explain()
-            time.sleep(0.2)  # until the allocator has asked for its executors
-        elif context:
-            spark.sparkContext.parallelize([1], 1).map(lambda n: n + 1).collect()
-        else:
-            _count_words(spark, base, texts)
-            _query(spark, base)
+        for name in names.split(","):
+            parts[name](spark, place)
         spark.stop()
 
 
-def _count_words(spark: "SparkSession", base: str, times: int) -> None:
-    """From texts by Python to a table that is written: the same again, until a run finds it compiled."""
-    numbers = spark.sparkContext.parallelize(range(8), 2)
-    shared = spark.sparkContext.broadcast({"one": 1})
-    assert numbers.map(lambda n: (n % 2, n + shared.value["one"])).reduceByKey(lambda a, b: a + b).count() == 2
-    for _ in range(times):
-        words = spark.sparkContext.textFile(f"{base}/in").flatMap(str.split).map(lambda word: (word, 1))
-        table = words.reduceByKey(lambda a, b: a + b).toDF("word string, count long").coalesce(1).cache()
-        table.write.mode("overwrite").csv(f"{base}/out/words", header=True)
-        assert table.count() == 5
-        table.unpersist()
+def _plan(spark: "SparkSession", place: Place) -> None:
+    """What needs no executor: none will come, but one is asked for.
+
+    That is waited for not for ever, since a context without it has warmed up most things, too.
+    """
+    spark.range(10).selectExpr("id % 3 as n").groupBy("n").count().explain()
+    for _ in range(500):
+        if place.asked.exists():
+            return
+        time.sleep(0.01)
 
 
-def _query(spark: "SparkSession", base: str) -> None:
-    """The same by SQL alone: aggregate, Parquet and CSV, join, sort."""
+def _task(spark: "SparkSession", _: Place) -> None:
+    """The least that makes an executor work."""
+    spark.sparkContext.parallelize([1], 1).map(lambda n: n + 1).collect()
+
+
+def _words(spark: "SparkSession", place: Place) -> None:
+    """From texts by Python to a table that is written."""
+    one = spark.sparkContext.broadcast(1)
+    words = spark.sparkContext.textFile(f"{place.base}/in", place.tasks).flatMap(str.split)
+    counts = words.map(lambda word: (word, one.value)).reduceByKey(lambda a, b: a + b, place.tasks)
+    table = counts.toDF("word string, count long").coalesce(place.tasks).cache()
+    table.write.mode("overwrite").csv(f"{place.base}/out/words", header=True)
+    assert table.count() == 24
+    table.unpersist()
+
+
+def _query(spark: "SparkSession", place: Place) -> None:
+    """The same by SQL alone, to Parquet and back."""
     from pyspark.sql.functions import col, explode, split
 
-    words = spark.read.text(f"{base}/in").select(explode(split(col("value"), r"\s+")).alias("word"))
-    counts = words.groupBy("word").count()
-    counts.write.mode("overwrite").parquet(f"{base}/out/parquet")
-    counts.write.mode("overwrite").option("header", "true").csv(f"{base}/out/csv")
-    spark.read.csv(f"{base}/out/csv", header=True, inferSchema=True).createOrReplaceTempView("lines")
-    spark.read.parquet(f"{base}/out/parquet").createOrReplaceTempView("counts")
+    words = spark.read.text(f"{place.base}/in").select(explode(split(col("value"), r"\s+")).alias("word"))
+    words.groupBy("word").count().write.mode("overwrite").parquet(f"{place.base}/out/parquet")
+    spark.read.parquet(f"{place.base}/out/parquet").createOrReplaceTempView("counts")
+    assert len(spark.sql("select word, count * 2 n from counts where count > 1").collect()) == 24
+
+
+def _join(spark: "SparkSession", place: Place) -> None:
+    """What takes long to plan: a schema that is found out, a join, a sort."""
+    spark.read.csv(f"{place.base}/out/words", header=True, inferSchema=True).createOrReplaceTempView("lines")
     rows = spark.sql("select c.word, l.count * 2 n from counts c join lines l on c.word = l.word order by n").collect()
-    assert len(rows) == 5, rows
+    assert len(rows) == 24, rows
 
 
-main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+main(*sys.argv[1:])
