@@ -4,12 +4,12 @@ import functools
 import importlib
 from typing import Any
 
-# In no setting: between two of them.
+# Between two settings. In none of them: nobody can type it.
 _MARK = "\x1e\x1f"
 
 
 def ask_once() -> None:
-    """Make it one question in this process; harmless if pyspark has become another."""
+    """Make it four questions for all of them, in this process; harmless if pyspark has become another."""
     try:
         conf: Any = importlib.import_module("pyspark.conf").SparkConf
         context: Any = importlib.import_module("pyspark").SparkContext
