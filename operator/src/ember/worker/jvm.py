@@ -210,6 +210,13 @@ class Gateway:
             self._classes[name] = getattr(self._gateway.jvm, name.rpartition(".")[2])
         return self._classes[name]
 
+    def collect_garbage(self) -> None:
+        """Make room, so that nothing needs collecting while a run starts.
+
+        Not as the last thing of a warm-up: after it, the first call of each compiled method takes a detour.
+        """
+        self.java_class("java.lang.System").gc()
+
     def temporary_folders(self) -> Any:
         """The set of the folders that Spark deletes when the JVM ends, by a process for each."""
         hooks = self.java_class("java.lang.Class").forName("org.apache.spark.util.ShutdownHookManager$")

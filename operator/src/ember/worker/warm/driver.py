@@ -1,5 +1,6 @@
 """A driver's rehearsals: one job run in this JVM alone, then contexts that ask the pods API for executors."""
 
+import json
 from collections.abc import Callable, Sequence
 
 from py4j.protocol import Py4JJavaError
@@ -10,7 +11,7 @@ from ember.worker.warm import files, pods
 from ember.worker.warm.stage import Stage
 
 # As little as it takes: with more of it the next start was no quicker.
-LOCAL = ("words,query,join",)
+LOCAL = ("words,query,join", "collect,words")
 KUBERNETES_CONTEXTS = 2
 HANDSHAKES = 4
 # Nobody connects to a context in local mode; one that makes up a secret leaves it in the JVM.
@@ -35,27 +36,39 @@ def rehearse(stage: Stage, gateway: Gateway, mark: Callable[[str], None]) -> Non
     mark("files")
     submit(LOCAL, {"spark.master": "local[1]", **_OPEN})
     mark("local")
-    api = pods.start(lambda _: stage.asked.touch())
+    posted: list[pods.Pod] = []
+
+    def hear(pod: pods.Pod) -> None:
+        posted.append(pod)
+        stage.asked.touch()
+
+    api = pods.start(hear)
     try:
         fallback = {"spark.storage.decommission.fallbackStorage.path": f"{stage.base}/shuffle/"}
         for _ in range(KUBERNETES_CONTEXTS):
             stage.asked.unlink(missing_ok=True)
-            submit(("plan",), {**stage.kubernetes(api.url), **_ELASTIC, **fallback})
+            submit(("plan,call",), {**stage.kubernetes(api.url), **_ELASTIC, **fallback})
     finally:
         api.close()
     mark("kubernetes")
-    _ask_the_broker(stage, gateway)
+    _ask_the_broker(stage, gateway, json.dumps(posted[-1] if posted else {}))
 
 
-def _ask_the_broker(stage: Stage, gateway: Gateway) -> None:
-    """Rehearse TLS, which no stand-in speaks: ask the broker for a pod as Spark's client would; it refuses."""
+def _ask_the_broker(stage: Stage, gateway: Gateway, pod: str) -> None:
+    """Rehearse TLS, which no stand-in speaks: ask the broker for a pod as Spark's client would; it refuses.
+
+    Each client finds out anew how to read and write pods; so it does that, too.
+    """
     settings = stage.settings
     builder = gateway.java_class("io.fabric8.kubernetes.client.ConfigBuilder")()
     builder = builder.withMasterUrl(settings.broker_url).withCaCertFile(str(settings.paths.run / "broker-ca.crt"))
     builder = builder.withOauthToken("rehearsal").withAutoConfigure(False).withRequestRetryBackoffLimit(0)
     clients = gateway.java_class("io.fabric8.kubernetes.client.KubernetesClientBuilder")()
+    pods_class = gateway.java_class("java.lang.Class").forName("io.fabric8.kubernetes.api.model.Pod")
     for _ in range(HANDSHAKES):
         client = clients.withConfig(builder.build()).build()
+        text = client.getKubernetesSerialization()
+        text.asJson(text.unmarshal(pod, pods_class))
         try:
             client.pods().inNamespace("default").withName("rehearsal").get()
         except Py4JJavaError:  # the token is of nobody

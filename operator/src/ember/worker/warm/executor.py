@@ -75,7 +75,9 @@ def rehearse(stage: Stage, gateway: Gateway, partner: Partner, mark: Callable[[s
         mark("files")
         served: set[str] = set()
         with gateway.callbacks():
-            for _ in CONTEXTS:
+            for context in CONTEXTS:
+                if context is CONTEXTS[-1]:
+                    gateway.collect_garbage()
                 _serve(stage, gateway, partner.asks(served))
                 mark("served")
         deadline = time.monotonic() + _PATIENCE_SECONDS

@@ -22,7 +22,7 @@ class Traces:
         self._streams = _Streams(gateway, log)
 
     def remove(self) -> None:
-        """Properties, open file systems with their identity, garbage; then let the JVM speak again."""
+        """Properties, open file systems with their identity, folders; then let the JVM speak again."""
         # All properties, not only Spark's: libraries set their own from the settings of a rehearsal.
         self._system.setProperties(self._properties)
         files = self._gateway.java_class("org.apache.hadoop.fs.FileSystem")
@@ -31,7 +31,6 @@ class Traces:
         # Spark keeps the secret of a context in local mode with the user's identity, and prefers it to any other.
         self._gateway.java_class("org.apache.hadoop.security.UserGroupInformation").setLoginUser(None)
         self._remove_folders()
-        self._system.gc()
         self._streams.restore()
 
     def _remove_folders(self) -> None:

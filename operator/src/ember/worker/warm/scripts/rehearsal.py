@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,7 +31,15 @@ def main(log: str, asked: str, base: str, tasks: str, *contexts: str) -> None:
     os.dup2(descriptor, 2)
     from pyspark.sql import SparkSession
 
-    parts = {"plan": _plan, "task": _task, "words": _words, "query": _query, "join": _join}
+    parts = {
+        "plan": _plan,
+        "call": _call,
+        "collect": _collect,
+        "task": _task,
+        "words": _words,
+        "query": _query,
+        "join": _join,
+    }
     place = Place(base, int(tasks), Path(asked))
     for names in contexts:
         spark = SparkSession.builder.appName("rehearsal").getOrCreate()
@@ -52,9 +60,30 @@ def _plan(spark: "SparkSession", place: Place) -> None:
         time.sleep(0.01)
 
 
-def _task(spark: "SparkSession", _: Place) -> None:
+def _call(spark: "SparkSession", _: Place) -> None:
+    """What an executor does first: ask the driver for its settings, over a connection of its own."""
+    jvm: Any = spark._jvm  # noqa: SLF001 - what is rehearsed has no name in Python
+    env = jvm.org.apache.spark.SparkEnv.get()
+    host, port = (env.conf().get(f"spark.driver.{what}") for what in ("host", "port"))
+    caller = jvm.org.apache.spark.rpc.RpcEnv.create(
+        "rehearsal", host, host, -1, env.conf(), env.securityManager(), 0, True
+    )
+    driver = caller.setupEndpointRefByURI(f"spark://CoarseGrainedScheduler@{host}:{port}")
+    messages = "org.apache.spark.scheduler.cluster.CoarseGrainedClusterMessages"
+    question = getattr(jvm, f"{messages}$RetrieveSparkAppConfig")(0)
+    driver.askSync(question, jvm.scala.reflect.ClassTag.Any())
+    caller.shutdown()
+
+
+def _collect(spark: "SparkSession", _: Place) -> None:
+    """Make room, see `Gateway.collect_garbage`."""
+    jvm: Any = spark._jvm  # noqa: SLF001 - what is rehearsed has no name in Python
+    jvm.java.lang.System.gc()
+
+
+def _task(spark: "SparkSession", place: Place) -> None:
     """The least that makes an executor work."""
-    spark.sparkContext.parallelize([1], 1).map(lambda n: n + 1).collect()
+    spark.sparkContext.textFile(f"{place.base}/in", 1).map(len).collect()
 
 
 def _words(spark: "SparkSession", place: Place) -> None:
