@@ -173,11 +173,18 @@ class Gateway:
 
     @contextlib.contextmanager
     def callbacks(self) -> Iterator[None]:
-        """Let Java call objects of ours meanwhile."""
+        """Let Java call objects of ours meanwhile.
+
+        No collection of garbage may fall into that time: Java holds its connection by a weak reference alone, and would
+        then call on the one that waits for its answer.
+        """
         from py4j.java_gateway import CallbackServerParameters, JavaObject
 
         gateway = self._gateway
-        gateway.start_callback_server(CallbackServerParameters(port=0, daemonize=True, daemonize_connections=True))
+        gateway.callback_server_parameters = CallbackServerParameters(
+            port=0, daemonize=True, daemonize_connections=True
+        )
+        gateway.restart_callback_server()
         port = gateway.get_callback_server().get_listening_port()
         server = JavaObject("GATEWAY_SERVER", gateway._gateway_client)  # noqa: SLF001 - py4j's name for Java's side
         server.resetCallbackClient(server.getCallbackClient().getAddress(), port)

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ember.worker import accumulators, job, preloaded, pyworkers, roundtrips, threads
+from ember.worker import accumulators, job, ownpod, preloaded, pyworkers, roundtrips, threads
 from ember.worker.job import Request
 
 WARM_MODULES = ("pyspark", "pyspark.sql", "pyspark.sql.functions", "pyspark.sql.types", "pyspark.sql.classic.dataframe")
@@ -177,6 +177,7 @@ def _warm(kind: str) -> None:
     _import(DAEMON_MODULES if kind == "executor" else WARM_MODULES)
     accumulators.look_more_often()
     roundtrips.ask_once()
+    ownpod.do_without()
     if kind != "warm":
         common = preloaded.Preloaded()
         common.load(COMMON_MODULES)

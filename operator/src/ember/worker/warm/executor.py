@@ -74,12 +74,12 @@ def rehearse(stage: Stage, gateway: Gateway, partner: Partner, mark: Callable[[s
         files.rehearse(stage, gateway)  # the driver boots meanwhile
         mark("files")
         served: set[str] = set()
-        with gateway.callbacks():
-            for context in CONTEXTS:
-                if context is CONTEXTS[-1]:
-                    gateway.collect_garbage()
+        for context in CONTEXTS:
+            if context is CONTEXTS[-1]:
+                gateway.collect_garbage()
+            with gateway.callbacks():
                 _serve(stage, gateway, partner.asks(served))
-                mark("served")
+            mark("served")
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not partner.child.ended and time.monotonic() < deadline:
             time.sleep(0.02)
