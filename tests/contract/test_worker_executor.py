@@ -91,6 +91,7 @@ def test_a_job_runs_on_its_executor(pods: tuple[Pod, Pod], tmp_path: Path, warm:
     assert "files True [True]" in driver_pod.stdout
     assert "pythons True" in driver_pod.stdout
     assert f"forked True [{warm}]" in driver_pod.stdout
+    assert api.looked == 0  # see ember.worker.ownpod
     # A warm-up asks with a token that no broker takes.
     assert api.tokens == {"Bearer t0ken", *(["Bearer rehearsal"] if warm else [])}
     assert executor_pod.code == 0, executor_pod.stderr

@@ -13,13 +13,14 @@ _WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 class PodsApi:
     """Knows the driver's pod and remembers the executors that were asked for.
 
-    The first `away` requests find nobody, as when the broker changes its leader.
+    The first `away` requests find nobody, as when the broker changes its leader. `looked` counts the looks at the driver.
     """
 
     driver: str = "pod-1"
     posted: list[dict[str, Any]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     away: int = 0
+    looked: int = 0
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         if self.away > 0:
@@ -31,6 +32,7 @@ class PodsApi:
             self.posted.append(body)
             return 201, _running(body)
         if method == "GET" and route.endswith(f"/pods/{self.driver}"):
+            self.looked += 1
             return 200, self._driver()
         if method == "GET" and len(route.split("/")) == 6:
             items = [self._driver()] if self.driver in query else []
