@@ -13,7 +13,7 @@ _WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 class PodsApi:
     """Knows the driver's pod and remembers the executors that were asked for.
 
-    The first `away` requests find nobody, as when the broker changes its leader. `looked` counts the looks at the driver.
+    The first `away` requests find nobody, as when the broker changes its leader. `looked` counts looks at the driver.
     """
 
     driver: str = "pod-1"
