@@ -75,7 +75,7 @@ def rehearse(stage: Stage, gateway: Gateway, partner: Partner, mark: Callable[[s
         mark("files")
         served: set[str] = set()
         for context in CONTEXTS:
-            if context is CONTEXTS[-1]:
+            if context == CONTEXTS[-1]:
                 gateway.collect_garbage()
             with gateway.callbacks():
                 _serve(stage, gateway, partner.asks(served))
