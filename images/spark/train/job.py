@@ -6,7 +6,9 @@ from pyspark.sql.functions import col, explode, pandas_udf, split
 spark = SparkSession.builder.appName("training").getOrCreate()
 words = spark.read.text("s3://b/in").select(explode(split(col("value"), r"\s+")).alias("word"))
 words.groupBy("word").count().write.mode("overwrite").parquet("s3://b/out/parquet")
-words.limit(5).write.mode("overwrite").option("header", "true").csv("s3://b/out/csv")
+words.limit(5).cache().write.mode("overwrite").option("header", "true").csv("s3://b/out/csv")
+lines = spark.read.csv("s3://b/out/csv", header=True, inferSchema=True)
+assert lines.join(words, "word").count() > 0
 spark.read.parquet("s3://b/out/parquet").createOrReplaceTempView("counts")
 rows = spark.sql("select c.word, d.count * 2 as n from counts c join counts d on c.word = d.word order by n").collect()
 assert len(rows) == 5, rows

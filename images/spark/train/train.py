@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import arguments
+import tls
 from py4j.java_gateway import GatewayParameters, JavaGateway
 from py4j.protocol import Py4JJavaError
 
@@ -57,13 +58,14 @@ def train(work: Path, env: dict[str, str]) -> None:
     s3 = store.start({"in/a.txt": b"the quick brown fox jumps\n" * 100, "logs/": b""})
     info = work / "gateway"
     dump = [f"-XX:ArchiveClassesAtExit={arguments.ARCHIVE}", f"-XX:DumpLoadedClassList={work}/driver.classes"]
-    command = [*JAVA, *HURRY, *dump, GATEWAY]
+    command = [*JAVA, *HURRY, *dump, *tls.make_keys(work), GATEWAY]
     driver = subprocess.Popen(command, env={**env, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(info)}, stdin=subprocess.PIPE)
     try:
         jvm = connect(driver, info)
         submit(jvm, settings(api.url, s3.url), Path(__file__).with_name("job.py"))
         codes = [executor.wait(ENOUGH_SECONDS) for executor in executors]
         say("the job is done")
+        tls.shake_hands(jvm, work)
         load(jvm, listed(work / "executor.classes") - listed(work / "driver.classes"))
     finally:
         driver.communicate(timeout=ENOUGH_SECONDS)  # the gateway ends when its input is closed
