@@ -51,4 +51,7 @@ def _signs(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    print("rewritten:", *(jar.name for jar in sorted(Path(sys.argv[1]).glob("*.jar")) if rewrite(jar)), flush=True)
+    changed = [jar.name for jar in sorted(Path(sys.argv[1]).glob("*.jar")) if rewrite(jar)]
+    print("rewritten:", *changed, flush=True)
+    if not any(name.startswith("hadoop-client-api-") for name in changed):
+        sys.exit("Hadoop's default settings are not where they were.")
