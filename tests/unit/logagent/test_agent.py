@@ -285,7 +285,7 @@ async def test_the_broker_is_told_again_as_long_as_it_asks(node: MakeNode) -> No
         assert not agent.connected
         here.channel.down = False
         here.channel.say(order(ended=True))
-        await here.channel.complete()
+        await until(lambda: "uid-1" in agent._complete)
         agent._complete["uid-1"] -= 60
         here.channel.say(order(ended=True))
         await until(lambda: [done for _, done, _ in here.channel.reports].count(True) == 2)

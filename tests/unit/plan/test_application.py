@@ -83,7 +83,16 @@ def test_an_ended_executor_gives_its_capacity_to_the_next_that_waits() -> None:
     world = World().application(maximum=2).job_run(state="RUNNING").driver(running=True)
     world.executor(number=1, running=True).waits_for("run-1", 2)
     assert world.actions(CreateExecutor) == []
-    assert [a.request.executor_id for a in world.report("exec-1", "ended", 0).actions(CreateExecutor)] == ["2"]
+    world.executor(number=1, exit_code=0)
+    assert [a.request.executor_id for a in world.actions(CreateExecutor)] == ["2"]
+
+
+def test_a_launcher_s_word_frees_no_capacity() -> None:
+    world = World().application(maximum=2).job_run("one", "RUNNING", age=2).driver("one", running=True)
+    world.job_run("two", age=1).report("driver", "ended", 0)
+    assert world.actions(CreateDriver) == []
+    world.driver("one", exit_code=0)
+    assert [a.run[1] for a in world.actions(CreateDriver)] == ["two"]
 
 
 @pytest.mark.parametrize("state", [None, *ApplicationState])

@@ -167,7 +167,6 @@ def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | N
     if driver is None and shard.application is not None and shard.application.invalid:
         return None
     need = Need(run.plan.driver, run.plan.driver_heap_mib, run.driver_cold)
-    holding = [e for e in run.executors if e.holds_capacity]
     return Claimant(
         key=run.key,
         driver=need,
@@ -179,7 +178,7 @@ def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | N
         ),
         created_at=run.created_at,
         admitted=driver is not None,
-        executors=len(holding),
+        executors=sum(1 for e in run.executors if not e.ended),
         waiting=run.waiting if driver is not None else (),
         zone=driver.zone if driver is not None else "",
         patience=_patience(need, warming, shard),

@@ -27,7 +27,7 @@ class Claimant:
     executor: Need
     created_at: float
     admitted: bool  # it has, or had, a driver
-    executors: int = 0  # those that hold capacity
+    executors: int = 0  # those that have not ended
     waiting: tuple[ExecutorRequest, ...] = ()
     zone: str = ""  # of its driver
     patience: str = ""  # why it waits rather for a pre-initialized driver than to start cold; empty: it does not wait

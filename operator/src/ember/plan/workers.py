@@ -42,6 +42,7 @@ class Worker:
     running: bool  # its container runs
     started: bool  # its launcher said that Spark starts; of a cold one: or its container runs
     ended: bool
+    holds_capacity: bool  # it counts against the maximum: from its creation until all can see that its container ended
     exit_code: int | None
     end_reason: str
     ended_at: float | None
@@ -73,14 +74,11 @@ class Worker:
         """When it began to be for its run."""
         return self.created_at if self.claimed_at is None else self.claimed_at
 
-    @property
-    def holds_capacity(self) -> bool:
-        """A pod counts against the maximum from its creation until its container has ended."""
-        return not self.ended
-
 
 def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadReport | None) -> Worker:
     """Read a worker pod. Reports win over the pod's status, which the kubelet brings up to two seconds late.
+
+    Not so for capacity: a launcher shares its pod with the run's own code, whose word must not lift the maximum.
 
     Never raises: who may change pods in the tenant's namespace may have written anything into labels and annotations.
     """
@@ -90,7 +88,8 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
     terminated = container.get("terminated")
     said_end = report is not None and report.event == "ended"
     phase = status.get("phase", "Pending")
-    ended = said_end or terminated is not None or phase in ("Succeeded", "Failed")
+    seen_ended = terminated is not None or phase in ("Succeeded", "Failed")
+    ended = said_end or seen_ended
     exit_code, end_reason = _exit(report if said_end else None, terminated, status)
     return Worker(
         namespace=meta["namespace"],
@@ -107,6 +106,7 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         running="running" in container,
         started=_started(report, container, warm=labels.POOL in names),
         ended=ended,
+        holds_capacity=not seen_ended,
         exit_code=exit_code if ended else None,
         end_reason=end_reason if ended else "",
         ended_at=_ended_at(report if said_end else None, terminated, status) if ended else None,
