@@ -34,26 +34,33 @@ class Event:
 class Watch:
     """All changes of the objects at one path of the API, from its start on; a context manager."""
 
-    def __init__(self, cluster: Kubectl, path: str) -> None:
-        self._cluster, self._path = cluster, path
+    def __init__(self, cluster: Kubectl, path: str, lasts: int = 0) -> None:
+        """`lasts`: seconds after which the server shall end each answer; 0: when it likes, after half an hour or more."""
+        self._cluster, self._path, self._lasts = cluster, path, lasts
+        self.answers = 0
+        """How many answers of the server it has followed, each until its end but the last."""
         self.history: list[Event] = []
         self.current: dict[str, Object] = {}
         self._changed = threading.Condition()
         self._process: subprocess.Popen[str] | None = None
+        self._thread: threading.Thread | None = None
         self._stopped = False
 
     def __enter__(self) -> Self:
         found = json.loads(self._cluster.run("get", "--raw", self._path))
         for item in found["items"]:
             self._take("ADDED", item)
-        self._start(found["metadata"]["resourceVersion"])
+        self._thread = threading.Thread(target=self._read, args=(found["metadata"]["resourceVersion"],), daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopped = True
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        with self._changed:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+        if self._thread is not None:
+            self._thread.join()
 
     def until(self, check: Callable[[], T | None], seconds: float, what: str) -> T:
         """Return what the check returns as soon as it returns something; it is asked after every change."""
@@ -82,24 +89,38 @@ class Watch:
             yield from fresh
             position += len(fresh)
 
-    def _start(self, version: str) -> None:
-        path = f"{self._path}?watch=true&resourceVersion={version}"
-        self._process = subprocess.Popen(
-            [program("kubectl"), "get", "--raw", path],
-            env=self._cluster.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
-
-    def _read(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            event = json.loads(line)
-            if event["type"] == "ERROR":
+    def _read(self, version: str) -> None:
+        """Take the changes since this version. The server ends each watch after a while: then go on in a new one."""
+        while (process := self._start(version)) is not None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    process.kill()
+                    break
+                version = event["object"]["metadata"]["resourceVersion"]
+                if event["type"] != "BOOKMARK":
+                    self._take(event["type"], event["object"])
+            if process.wait() != 0:
                 return
-            self._take(event["type"], event["object"])
+
+    def _start(self, version: str) -> "subprocess.Popen[str] | None":
+        path = f"{self._path}?watch=true&allowWatchBookmarks=true&resourceVersion={version}"
+        if self._lasts:
+            path += f"&timeoutSeconds={self._lasts}"
+        with self._changed:
+            if self._stopped:
+                return None
+            self._process = subprocess.Popen(
+                [program("kubectl"), "get", "--raw", path],
+                env=self._cluster.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            self.answers += 1
+            self._changed.notify_all()
+            return self._process
 
     def _take(self, kind: str, item: Object) -> None:
         with self._changed:
@@ -112,7 +133,7 @@ class Watch:
             self._changed.notify_all()
 
     def _alive(self) -> None:
-        if self._process is not None and self._process.poll() is not None and not self._stopped:
+        if self._thread is not None and not self._thread.is_alive() and not self._stopped:
             raise LocalError(f"The watch of {self._path} has ended.")
 
 
