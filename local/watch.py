@@ -35,7 +35,7 @@ class Watch:
     """All changes of the objects at one path of the API, from its start on; a context manager."""
 
     def __init__(self, cluster: Kubectl, path: str, lasts: int = 0) -> None:
-        """`lasts`: seconds after which the server shall end each answer; 0: when it likes, after half an hour or more."""
+        """`lasts`: seconds after which the server shall end each answer; 0: when it likes, half an hour or more."""
         self._cluster, self._path, self._lasts = cluster, path, lasts
         self.answers = 0
         """How many answers of the server it has followed, each until its end but the last."""
