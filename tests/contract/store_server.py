@@ -109,7 +109,7 @@ def _weed(program: Path, data: Path, port: int) -> tuple[list[str], dict[str, st
 
 def _await(server: S3Server, process: "subprocess.Popen[bytes]") -> None:
     client = server.client()
-    until = time.monotonic() + 90
+    until = time.monotonic() + 300
     while True:
         try:
             client.create_bucket(Bucket="ready")

@@ -43,7 +43,7 @@ DRIVER = """
     sc.stop()
     print("stopped", flush=True)
 """
-TIMEOUT = 150  # about 30 s on two idle cores
+TIMEOUT = 400  # about 30 s on two idle cores
 
 
 def spark_home() -> Path:

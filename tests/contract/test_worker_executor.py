@@ -76,7 +76,7 @@ def test_a_job_runs_on_its_executor(pods: tuple[Pod, Pod], tmp_path: Path, warm:
     driver_pod.broker.assign(**driver(*files, str(tmp_path / "job.py"), **kubernetes(driver_pod.broker.url)))
     if not warm:
         driver_pod.start()
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while not api.posted:
         assert time.monotonic() < deadline, driver_pod.stderr
         time.sleep(0.02)

@@ -57,7 +57,7 @@ def test_a_failing_warm_up_says_why(pod: Pod, tmp_path: Path) -> None:
     )
     broken.chmod(0o755)
     pod.env["EMBER_PATH_PYTHON"] = str(broken)
-    pod.start().wait(60)
+    pod.start().wait()
     assert pod.code == pod.ended["exitCode"] != 0
     assert "warm-up" in pod.ended["reason"]
     assert pod.termination["reason"] == pod.ended["reason"]

@@ -97,7 +97,7 @@ def test_a_worker_serves_one_run_in_its_life(cluster: Cluster, pool: Pool) -> No
 def test_the_pool_follows_a_change_of_the_specification(pool: Pool) -> None:
     before = pool.is_whole().idle_pods()
     pool.wants({"DRIVER": 1, "EXECUTOR": 1}).is_whole()
-    pool.cluster.pods.until(lambda: len(pool.idle_pods()) == 2, 60, "the worker that is too many does not go")
+    pool.cluster.pods.until(lambda: len(pool.idle_pods()) == 2, 180, "the worker that is too many does not go")
     assert pool.idle_pods() < before
 
 

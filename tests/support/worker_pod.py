@@ -201,7 +201,7 @@ class Pod:
             **self.env,
         }
 
-    def wait(self, timeout: float = 120) -> "Pod":
+    def wait(self, timeout: float = 300) -> "Pod":
         assert self.process
         try:
             self.process.wait(timeout)
@@ -210,7 +210,7 @@ class Pod:
             pytest.fail(f"the pod did not end in {timeout} s; its log:\n{self.stdout}\n{self.stderr}")
         return self
 
-    def wait_for(self, text: str, timeout: float = 60) -> "Pod":
+    def wait_for(self, text: str, timeout: float = 180) -> "Pod":
         """Wait until the pod has printed something."""
         deadline = time.monotonic() + timeout
         while text not in self.stdout + self.stderr:
@@ -220,7 +220,7 @@ class Pod:
             time.sleep(0.05)
         return self
 
-    def wait_ready(self, timeout: float = 120) -> "Pod":
+    def wait_ready(self, timeout: float = 300) -> "Pod":
         """Wait until the readiness probe succeeds."""
         deadline = time.monotonic() + timeout
         while self.probe() != 200:

@@ -16,8 +16,8 @@ from local.rollout import wait_until
 from local.store import Store
 from local.watch import Event, Watch, applications_path, pods_path, runs_path
 
-CLEAN_SECONDS = 90.0
-LEADER_SECONDS = 60.0
+CLEAN_SECONDS = 180.0
+LEADER_SECONDS = 120.0
 
 
 class Cluster:
@@ -64,7 +64,7 @@ class Cluster:
         )
         try:
             self.kubectl.run(
-                "wait", "-n", "default", "--for=condition=Ready", f"pod/{name}", "--timeout=90s", timeout=95
+                "wait", "-n", "default", "--for=condition=Ready", f"pod/{name}", "--timeout=180s", timeout=190
             )
             command = [program("kubectl"), "exec", "-n", "default", name, "--", "cat", path]
             done = subprocess.run(command, env=self.kubectl.environment, capture_output=True, check=True, timeout=60)

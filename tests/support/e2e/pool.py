@@ -10,7 +10,7 @@ from tests.support.e2e.manifests import application, job_run
 from tests.support.e2e.run import Run
 
 # Idle workers get what is left over of two cores.
-POOL_SECONDS = 300.0
+POOL_SECONDS = 600.0
 
 
 class Pool:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
 # Many runs share two cores: a bound on progress, not on speed.
-RUN_SECONDS = 420.0
-LOG_SECONDS = 60.0
+RUN_SECONDS = 900.0
+LOG_SECONDS = 180.0
 
 
 class Run:

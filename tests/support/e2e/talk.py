@@ -8,11 +8,11 @@ from tests.support.e2e.run import Run
 # Runs in the driver's pod; the driver may still be starting Spark.
 CLIENT = """
 import sys, time, urllib.request
-body, deadline = sys.stdin.buffer.read(), time.monotonic() + 90
+body, deadline = sys.stdin.buffer.read(), time.monotonic() + 300
 while True:
     try:
         request = urllib.request.Request("http://127.0.0.1:7999", data=body)
-        print(urllib.request.urlopen(request, timeout=150).read().decode())
+        print(urllib.request.urlopen(request, timeout=300).read().decode())
         break
     except OSError as error:
         if "refused" not in str(error) or time.monotonic() > deadline:
@@ -31,7 +31,7 @@ class Talk:
         """Have the driver do something, and return its answer; what goes wrong there fails the test here."""
         self.run.reaches("RUNNING")
         body = json.dumps({"do": command, "with": arguments})
-        said = self.run.cluster.execute(self.run.driver, "python3", "-c", CLIENT, stdin=body, seconds=180)
+        said = self.run.cluster.execute(self.run.driver, "python3", "-c", CLIENT, stdin=body, seconds=610)
         answer = json.loads(said)
         assert "error" not in answer, f"{self.run.name}, asked to {command}: {answer['error']}"
         return answer["answer"]

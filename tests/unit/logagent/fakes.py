@@ -20,7 +20,7 @@ _START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 _EPOCH = _START.timestamp()
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait for what no event tells of."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the code under test has no event for the tests' sake
@@ -156,11 +156,11 @@ class FakeChannel:
         """See Channel."""
         return {"AccessKeyId": namespace, "SecretAccessKey": "secret"}
 
-    async def complete(self, uid: str = "uid-1", seconds: float = 10.0) -> None:
+    async def complete(self, uid: str = "uid-1", seconds: float = 30.0) -> None:
         """Wait until the pod's logs are reported complete."""
         await until(lambda: any(reported == uid and done for reported, done, _ in self.reports), seconds)
 
-    async def error(self, text: str, seconds: float = 5.0) -> None:
+    async def error(self, text: str, seconds: float = 30.0) -> None:
         """Wait until such an error is reported."""
         await until(lambda: any(text in error for _, _, error in self.reports), seconds)
 
