@@ -120,6 +120,16 @@ def test_the_execution_timeout_enters_cancelling_and_ends_cancelled() -> None:
     assert state_of(world.report("-driver", "ended", 143))[0] == "CANCELLED"
 
 
+def test_what_a_queued_run_waits_for_is_not_written_at_once_again() -> None:
+    world = World().application(maximum=2).job_run("one", "RUNNING", age=3).driver("one", running=True)
+    world.job_run("two", age=2).job_run("three", age=1)
+    written = next(a.status for a in world.actions(SetRunStatus) if a.key[1] == "three")
+    assert written["stateDetails"].endswith("place 2 in the queue")
+    world.job_run("two", "CANCELLED", age=2).job_run("three", None, age=1, status=written).later(4)
+    assert state_of(world, "three") == ("QUEUED", written["stateDetails"])
+    assert state_of(world.later(1), "three")[1].endswith("place 1 in the queue")
+
+
 def test_a_run_that_waits_too_long_in_the_queue_fails() -> None:
     world = World().application(schedulerConfiguration={"queueTimeoutMinutes": 15}, maximum=2)
     world.job_run("busy", state="RUNNING", age=10).driver("busy", running=True)

@@ -12,13 +12,16 @@ from ember.plan.actions import Action, Announce, SetRunStatus
 from ember.plan.jobrun import Verdict
 from ember.plan.view import RunView, Shard
 
+QUEUED_SECONDS = 5.0
+"""What a queued run waits for is not written oftener: it changes for all that wait with each that starts or ends."""
 LOGS_UPLOADED = "LogsUploaded"  # condition: every log of the run is complete in the store
 
 
 def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
     """Write the status, if it changed, and announce a change of state."""
     status = _status(run, shard, verdict)
-    if status == run.status:
+    waits_on = verdict.state is run.state is JobRunState.QUEUED
+    if status == run.status or (waits_on and _just_written(run, shard.now)):
         return []
     actions: list[Action] = [SetRunStatus(run.key, status.to_manifest())]
     if verdict.state is not run.state and verdict.state is not JobRunState.PENDING:
@@ -48,6 +51,11 @@ def settle(run: RunView, shard: Shard) -> list[Action]:
     if status == run.status:
         return []
     return [SetRunStatus(run.key, status.updated(updated_at=now).to_manifest())]
+
+
+def _just_written(run: RunView, now: float) -> bool:
+    written = run.status.updated_at
+    return written is not None and 0 <= now - written.timestamp() < QUEUED_SECONDS
 
 
 def _status(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
