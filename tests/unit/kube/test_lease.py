@@ -1,6 +1,8 @@
 """Leader election by an injected clock: one leader, a loss is noticed in time, no trust in others' clocks."""
 
 import asyncio
+import time
+from typing import Any
 
 import pytest
 
@@ -94,6 +96,34 @@ async def test_a_failure_in_between_is_survived(cluster: MemoryCluster, clock: C
     await asyncio.sleep(0.05)
     assert not holding.done()
     assert first._renewed == clock.now, "renewed since"
+    holding.cancel()
+
+
+async def test_a_request_that_hangs_does_not_use_up_the_deadline(
+    cluster: MemoryCluster, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Elector(cluster, "ember", "operator", "a", Timing(duration=15, deadline=0.2, period=0.001), clock)
+    await first.acquire()
+    get, renewed = cluster.get, asyncio.Event()
+
+    async def hang_once(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(cluster, "get", again)
+        began = time.monotonic()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            clock.now += time.monotonic() - began
+
+    async def again(*arguments: Any, **options: Any) -> Any:
+        renewed.set()
+        return await get(*arguments, **options)
+
+    monkeypatch.setattr(cluster, "get", hang_once)
+    holding = asyncio.create_task(first.hold())
+    waiting = asyncio.create_task(renewed.wait())
+    await asyncio.wait({holding, waiting}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    assert renewed.is_set()
+    assert not holding.done()
     holding.cancel()
 
 

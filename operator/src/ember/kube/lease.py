@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds. The holder stops `duration - deadline` before anyone else may take over."""
+    """Seconds. The holder's last try to renew begins `duration - deadline` before anyone else may take over."""
 
     duration: float = 15.0
     deadline: float = 10.0
@@ -68,8 +68,9 @@ class Elector:
         """Renew until the lease is lost; then return: the process must end, for others may act from now on."""
         while True:
             await asyncio.sleep(self._timing.period)
-            left = self._renewed + self._timing.deadline - self._monotonic()
-            if await self._try(seconds=max(left, 0.5)):
+            # One request that hangs must not use up the deadline, and a machine that was frozen needs time for one.
+            # It may pass the deadline by this: what is written after the duration is refused anyway.
+            if await self._try(seconds=self._timing.deadline / 2):
                 continue
             if self._seen[0] is not None or self._monotonic() >= self._renewed + self._timing.deadline:
                 self._renewed = float("-inf")
