@@ -11,7 +11,7 @@ from ember.plan.actions import Action, Announce, SetApplicationStatus
 from ember.plan.pool import Stock
 from ember.plan.quota import Decision
 from ember.plan.spark import maximum_of
-from ember.plan.view import ApplicationView, Shard
+from ember.plan.view import ApplicationView, Shard, written_within
 
 QUIET_SECONDS = 1.0
 """What only counts is not written oftener than that: as a run starts, its workers need the API server more."""
@@ -47,8 +47,7 @@ def _answers(status: EMRApplicationStatus) -> dict[str, ConditionStatus]:
 
 def just_written(application: ApplicationView, now: float) -> bool:
     """Whether the status is so fresh that what only counts can wait."""
-    written = application.status.updated_at
-    return written is not None and 0 <= now - written.timestamp() < QUIET_SECONDS
+    return written_within(QUIET_SECONDS, application, now)
 
 
 def _announce_pool(application: ApplicationView, status: EMRApplicationStatus) -> list[Action]:

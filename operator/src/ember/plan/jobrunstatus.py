@@ -10,7 +10,7 @@ from ember.model.states import JobRunState, is_terminal
 from ember.plan import ids, logs
 from ember.plan.actions import Action, Announce, SetRunStatus
 from ember.plan.jobrun import Verdict
-from ember.plan.view import RunView, Shard
+from ember.plan.view import RunView, Shard, written_within
 
 QUEUED_SECONDS = 5.0
 """What a queued run waits for is not written oftener: it changes for all that wait with each that starts or ends."""
@@ -21,7 +21,7 @@ def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
     """Write the status, if it changed, and announce a change of state."""
     status = _status(run, shard, verdict)
     waits_on = verdict.state is run.state is JobRunState.QUEUED
-    if status == run.status or (waits_on and _just_written(run, shard.now)):
+    if status == run.status or (waits_on and written_within(QUEUED_SECONDS, run, shard.now)):
         return []
     actions: list[Action] = [SetRunStatus(run.key, status.to_manifest())]
     if verdict.state is not run.state and verdict.state is not JobRunState.PENDING:
@@ -51,11 +51,6 @@ def settle(run: RunView, shard: Shard) -> list[Action]:
     if status == run.status:
         return []
     return [SetRunStatus(run.key, status.updated(updated_at=now).to_manifest())]
-
-
-def _just_written(run: RunView, now: float) -> bool:
-    written = run.status.updated_at
-    return written is not None and 0 <= now - written.timestamp() < QUEUED_SECONDS
 
 
 def _status(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:

@@ -128,3 +128,9 @@ class Shard:
 def is_driver(worker: Worker) -> bool:
     """Whether a worker is a driver."""
     return worker.role == labels.DRIVER
+
+
+def written_within(seconds: float, view: ApplicationView | RunView, now: float) -> bool:
+    """Whether an object's status was last written less than so many seconds ago."""
+    written = view.status.updated_at
+    return written is not None and 0 <= now - written.timestamp() < seconds
