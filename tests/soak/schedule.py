@@ -50,7 +50,7 @@ KINDS = (
 )
 
 # Two cores cannot work off runs all the time and have a pool, which gets what runs leave: so they come in waves.
-WAVES = 5
+WAVES = 8
 EARLY, LATE = (0.0, 0.35), (0.35, 0.55)
 """The parts of a wave in which the runs that may be warm come, and all the others."""
 
@@ -71,7 +71,7 @@ class Action:
     """One step of the schedule: exactly one of the three is there."""
 
     at: float
-    """Seconds since the start."""
+    """Seconds since its wave began."""
     submit: str = ""
     delete: str = ""
     fault: str = ""
@@ -79,31 +79,31 @@ class Action:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All steps in their order, and the kind of each run."""
+    """The steps of each wave in their order, and the kind of each run."""
 
-    actions: list[Action]
+    waves: list[list[Action]]
     kinds: dict[str, Kind]
 
 
 def make(seed: int, runs: int, seconds: float) -> Schedule:
-    """Spread that many runs over so many seconds, in waves, and the faults at random moments."""
+    """Spread that many runs over waves that take so many seconds, and the faults at random moments."""
     chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     whole = sum(kind.share for kind in KINDS)
     drawn = [kind for kind in KINDS for _ in range(max(1, round(kind.share * runs / whole)))][:runs]
     chance.shuffle(drawn)
-    actions, kinds = list[Action](), dict[str, Kind]()
+    kinds = dict[str, Kind]()
+    waves, length = [list[Action]() for _ in range(WAVES)], seconds / WAVES
     for number, kind in enumerate(drawn):
-        name = f"soak-{number:03}-{kind.name}"
-        part = chance.uniform(*(EARLY if kind.may_be_warm else LATE))
-        at = (number * WAVES // len(drawn) + part) * seconds / WAVES
+        wave, name = waves[number * WAVES // len(drawn)], f"soak-{number:03}-{kind.name}"
+        at = chance.uniform(*(EARLY if kind.may_be_warm else LATE)) * length
         kinds[name] = kind
-        actions.append(Action(at, submit=name))
+        wave.append(Action(at, submit=name))
         if kind.deleted_after is not None:
-            actions.append(Action(at + chance.uniform(0, kind.deleted_after), delete=name))
+            wave.append(Action(at + chance.uniform(0, kind.deleted_after), delete=name))
     for fault, count in FAULTS.items():
-        often = max(1, round(count * seconds / 1200))
-        actions += [Action(chance.uniform(0.05, 1) * seconds, fault=fault) for _ in range(often)]
-    return Schedule(sorted(actions), kinds)
+        for _ in range(max(1, round(count * seconds / 1200))):
+            chance.choice(waves).append(Action(chance.uniform(0, 1) * length, fault=fault))
+    return Schedule([sorted(wave) for wave in waves], kinds)
 
 
 def manifest(name: str, kind: Kind, application: str, marks: str) -> Object:

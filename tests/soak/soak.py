@@ -26,43 +26,49 @@ from tests.support.e2e.run import ENDED
 APPLICATION = "soak"
 JOB = Path(__file__).parent / "jobs" / "soak.py"
 RESULTS = Path(__file__).parents[2] / "build" / "bench" / "soak.json"
-WARM = {"DRIVER": 1, "EXECUTOR": 1}
+WARM = {"DRIVER": 2, "EXECUTOR": 1}
 FIRST = "soak-starts-the-application"
-# Beside the pool six workers: with more at once, two cores would never leave a worker the time to get warm.
+# Beside the pool five workers: with more at once, two cores would never leave a worker the time to get warm.
 MAXIMUM = (8, 32 * 1024, 320)
-# A bound on progress: what has been submitted is worked off by two cores.
-DRAIN_SECONDS, ORPHAN_SECONDS = 1800.0, 60.0
+# A bound on progress: what a wave has brought is worked off by two cores.
+DRAIN_SECONDS, ORPHAN_SECONDS = 900.0, 60.0
 STEP_SECONDS = 0.2
 
 
 class Soak:
     """One soak: carry out a schedule, and remember what was hit."""
 
-    def __init__(self, cluster: Cluster, plan: Schedule, seed: int) -> None:
-        self.cluster, self._plan = cluster, plan
+    def __init__(self, cluster: Cluster, plan: Schedule, seed: int, pool: Pool) -> None:
+        self.cluster, self._plan, self._pool = cluster, plan, pool
         self._chance = random.Random(seed)  # noqa: S311 - whom a fault hits
         self.folder = f"soak/{seed}-{int(time.time())}"
         self._pending: list[Fault] = []
+        self._submitted, self._deleted = set[str](), set[str]()
         self.hit: Counter[str] = Counter()
         self._told = 0
 
     def run(self) -> None:
-        """Carry out the schedule, and wait until every run has ended."""
-        began = time.monotonic()
-        left = list(self._plan.actions)
-        while left or self._pending:
+        """Carry out the schedule, wave after wave, each when the one before has ended and the pool is whole."""
+        for wave in self._plan.waves:
+            self._pool.is_whole()
+            self._carry_out(wave)
+
+    def _carry_out(self, wave: list[Action]) -> None:
+        began, left = time.monotonic(), list(wave)
+        while left or self._open():
             now = time.monotonic() - began
             while left and left[0].at <= now:
                 self._do(left.pop(0))
-            # Nobody to hit yet: whoever comes next. When the last run has ended nobody comes any more.
-            self._pending = [fault for fault in self._pending if not self._strike(fault) and (left or self._open())]
-            self._tell(left)
+            # Nobody to hit yet: whoever comes next, in this wave or in a later one.
+            self._pending = [fault for fault in self._pending if not self._strike(fault)]
+            self._tell()
+            if now > wave[-1].at + DRAIN_SECONDS:
+                raise TimeoutError(f"{self._open()} have not ended within {DRAIN_SECONDS:.0f} s")
             time.sleep(STEP_SECONDS)
-        self.cluster.runs.until(lambda: not self._open(), DRAIN_SECONDS, f"{self._open()} have not ended")
 
-    def _tell(self, left: list[Action]) -> None:
+    def _tell(self) -> None:
         """One line for every ten runs."""
-        ended = len(self._plan.kinds) - len(self._open(left))
+        ended = len(self._submitted) - len(self._open())
         if ended >= self._told + 10:
             self._told = ended
             console.say(f"{ended} of {len(self._plan.kinds)} runs have ended; killed: {_counts(self.hit) or 'none'}")
@@ -70,9 +76,11 @@ class Soak:
     def _do(self, action: Action) -> None:
         if action.submit:
             kind = self._plan.kinds[action.submit]
+            self._submitted.add(action.submit)
             marks = f"s3://demo/{self.folder}"
             self.cluster.apply([schedule.manifest(action.submit, kind, APPLICATION, marks)])
         elif action.delete:
+            self._deleted.add(action.delete)
             names = ("delete", "jobrun", "-n", TENANT, action.delete, "--ignore-not-found", "--wait=false")
             self.cluster.kubectl.run(*names)
         else:
@@ -107,12 +115,15 @@ class Soak:
         found = self.cluster.pods.current.copy().values()
         return [pod for pod in found if pod["metadata"].get("annotations", {}).get(notes) == APPLICATION]
 
-    def _open(self, left: list[Action] | None = None) -> list[str]:
-        """The runs that have not ended yet; those that are still to be submitted are among them."""
-        coming = {action.submit for action in left or []}
+    def _open(self) -> list[str]:
+        """The submitted runs that have not ended yet, or whose end the watch has not told yet."""
         current = self.cluster.runs.current.copy()
-        states = {name: run.get("status", {}).get("state", "") for name, run in current.items()}
-        return [name for name in self._plan.kinds if name in coming or states.get(name, "SUCCESS") not in ENDED]
+        return [name for name in sorted(self._submitted) if not self._ended(name, current.get(name))]
+
+    def _ended(self, name: str, run: Object | None) -> bool:
+        if run is None:
+            return name in self._deleted
+        return run.get("status", {}).get("state") in ENDED
 
     def marks(self) -> Counter[str]:
         """How often the entry point of each run has begun, by the marks in the store."""
@@ -125,7 +136,7 @@ def main() -> int:
     """Run it, judge it, print and keep what was seen."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.soak", description=__doc__)
     parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=20, help="within which everything is submitted")
+    parser.add_argument("--minutes", type=float, default=20, help="of all waves, beside what each waits for the last")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--record", action="store_true", help="write the section of docs/performance.md anew")
     chosen = parser.parse_args()
@@ -135,13 +146,12 @@ def main() -> int:
     cluster.forget(plan.kinds)
     cluster.store.put_object(Bucket="demo", Key="soak/soak.py", Body=JOB.read_bytes())
     with cluster:
-        soak = Soak(cluster, plan, chosen.seed)
         # Two cores are busy most of the time: without reserved capacity hardly a worker would get warm.
         pool = Pool(cluster, APPLICATION, maximum=MAXIMUM, reserved=True).wants(WARM)
+        soak = Soak(cluster, plan, chosen.seed, pool)
         try:
             first = f"s3://demo/{soak.folder}/{FIRST}"
             pool.submit(FIRST, schedule.SCRIPT, first, "exit", "0").succeeds()
-            pool.is_whole()
             began = time.monotonic()
             soak.run()
             took = time.monotonic() - began
@@ -205,10 +215,11 @@ def _counts(counter: Counter[str]) -> str:
 def _section(seed: int, text: str) -> str:
     return f"""## A soak
 
-{text}. Over this history: every run had one terminal state, one that its kind may have; no entry point was started
-twice; no run had two live drivers; the capacity in use, pre-initialized workers included, was never above the maximum
-of {MAXIMUM[0]} vCPU and {MAXIMUM[1] // 1024} GB; no pod served twice; 60 s after the last end no pod of a run was left,
-and the pool was back at its size.
+{text}. The runs came in {schedule.WAVES} waves, each when the one before had ended and the pool was whole, as a queue
+that is never empty leaves a pool nothing. Over this history: every run had one terminal state, one that its kind may
+have; no entry point was started twice; no run had two live drivers; the capacity in use, pre-initialized workers
+included, was never above the maximum of {MAXIMUM[0]} vCPU and {MAXIMUM[1] // 1024} GB; no pod served twice; 60 s after
+the last end no pod of a run was left, and the pool was back at its size.
 
 `.venv/bin/python -m tests.soak.soak --seed {seed} --record` has written this: the same seed gives the same runs and the
 same moments of the faults.

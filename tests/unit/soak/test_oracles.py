@@ -52,7 +52,8 @@ def test_nothing_left() -> None:
 def test_a_seed_gives_the_same_schedule_and_every_run_once() -> None:
     made = schedule.make(7, 200, 1200.0)
     assert made == schedule.make(7, 200, 1200.0) != schedule.make(8, 200, 1200.0)
-    submitted = [action.submit for action in made.actions if action.submit]
+    actions = [action for wave in made.waves for action in wave]
+    submitted = [action.submit for action in actions if action.submit]
     assert sorted(submitted) == sorted(made.kinds)
     assert len(submitted) == 200
-    assert {action.delete for action in made.actions if action.delete} < set(submitted)
+    assert {action.delete for action in actions if action.delete} < set(submitted)
