@@ -86,6 +86,14 @@ async def test_a_late_started_does_not_undo_the_end(world: World, client: Client
     assert (held.event, held.exit_code, held.marks) == ("ended", 3, {"jvm": 1.0})
 
 
+async def test_marks_do_not_pile_up(world: World, client: Client) -> None:
+    driver = await world.start_run()
+    for part in range(3):
+        report = {"event": "started", "marks": {f"{part}-{n}": n for n in range(64)}}
+        assert (await client.ask("POST", "/worker/v1/report", world.pod_token(driver), report))[0] == 204
+    assert len(world.index.reports[driver["metadata"]["uid"]].marks) == 64
+
+
 async def test_a_new_broker_learns_how_far_a_worker_is_and_does_not_unlearn_it(world: World, client: Client) -> None:
     driver = await world.start_run()
     token, uid = world.pod_token(driver), driver["metadata"]["uid"]

@@ -1,6 +1,7 @@
 """What becomes of a plan when some of it fails."""
 
 import asyncio
+import time
 from typing import Any, cast
 
 import pytest
@@ -10,11 +11,15 @@ from ember.handlers import carry_out
 from ember.handlers.carry_out import Failed, Hands
 from ember.kube.apply import Applier
 from ember.kube.errors import Forbidden
-from ember.kube.index import Index
-from ember.plan.actions import Action, Announce, CreateWarm, DeleteWorker, Plan, SetRunStatus
+from ember.kube.index import Index, Kind
+from ember.plan.actions import Action, Announce, Claim, CreateWarm, DeleteWorker, Plan, SetRunStatus
 from ember.store import Store
 from ember.telemetry.metrics import OperatorMetrics
 from tests.support.shards import KEY, World
+
+SIZE = {"cpu": "1 vCPU", "memory": "4 GB", "disk": "20 GB"}
+ONE_DRIVER = {"DRIVER": {"workerCount": 1, "workerConfiguration": SIZE}}
+ONE_EXECUTOR = {"EXECUTOR": {"workerCount": 1, "workerConfiguration": SIZE}}
 
 
 class Refusing:
@@ -54,7 +59,7 @@ def of_an_application(api: Refusing) -> Hands:
 
 @pytest.mark.parametrize(
     ("failing", "deleted"),
-    [(CreateWarm({}), ["old"]), (SetRunStatus(("team-a", "run-1"), {}), [])],
+    [(CreateWarm({"metadata": {"namespace": "team-a"}}), ["old"]), (SetRunStatus(("team-a", "run-1"), {}), [])],
 )
 def test_only_a_status_that_cannot_be_written_keeps_a_pod(failing: Action, deleted: list[str]) -> None:
     api = Refusing()
@@ -95,3 +100,51 @@ def test_events_that_wait_are_posted_when_the_operator_ends() -> None:
 
     asyncio.run(asyncio.wait_for(end_soon(), 10))
     assert api.told == ["One"]
+
+
+def test_a_pre_initialized_worker_that_is_refused_is_a_warm_up_that_failed() -> None:
+    world, metrics = World().application("STARTING", initialCapacity=ONE_DRIVER), OperatorMetrics(CollectorRegistry())
+    hands = Hands(world.index, cast("Applier", Refusing()), cast("Store", None), world.gatherer, metrics)
+    world.now = time.time()
+    plan = world.plan()
+    assert any(isinstance(action, CreateWarm) for action in plan.actions)
+    creation = Plan(tuple(action for action in plan.actions if isinstance(action, CreateWarm)))
+    with pytest.raises(Failed, match="quota"):
+        asyncio.run(hands.carry_out(creation))
+    assert "quota" in world.shard().warm_ups.failure
+
+
+class Claiming(Refusing):
+    """An API server during whose answer to a claim the driver withdraws its wish."""
+
+    def __init__(self, world: World, withdraw: tuple[str, str]) -> None:
+        super().__init__()
+        self._world, self._withdraw = world, withdraw
+        self.claims = 0
+        self.stopped: list[tuple[str, str]] = []
+
+    async def claim_pod(self, _namespace: str, name: str, **_: object) -> dict[str, Any]:
+        """Take it."""
+        self.claims += 1
+        self._world.index.remove_waiting(self._withdraw)
+        found: dict[str, Any] | None = self._world.index.get(Kind.POD, (KEY[0], name))
+        assert found is not None
+        return found
+
+    async def stop_pod(self, _namespace: str, name: str, _uid: str, reason: str) -> None:
+        """Take it."""
+        self.stopped.append((name, reason))
+
+
+def test_a_claim_for_an_executor_that_spark_has_withdrawn_is_not_made_or_taken_back() -> None:
+    world = World().application(initialCapacity=ONE_EXECUTOR).warm("executor").job_run(state="RUNNING")
+    world.driver(running=True).waits_for("run-1", 1)
+    claim = next(action for action in world.plan().actions if isinstance(action, Claim))
+    assert claim.request is not None
+    api = Claiming(world, (claim.request.namespace, claim.request.pod_name))
+    metrics = OperatorMetrics(CollectorRegistry())
+    hands = Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
+    asyncio.run(hands.carry_out(Plan((claim,))))
+    assert (api.claims, api.stopped) == (1, [(claim.worker.name, "RemovedBySpark")])
+    asyncio.run(hands.carry_out(Plan((claim,))))
+    assert api.claims == 1

@@ -334,6 +334,32 @@ async def test_a_warm_worker_learns_its_destination_later(node: MakeNode) -> Non
     assert here.store.text() == text
 
 
+async def test_a_log_that_goes_nowhere_does_not_fill_the_disk(node: MakeNode) -> None:
+    here = node(rotate_bytes=2_000, poll_interval=0.01)
+    log = here.log()
+    async with here.agent():
+        here.channel.say(order(destinations=()))
+        for part in range(20):
+            log.lines(100, first=100 * part)
+            await until(lambda: here.metric("ember_log_read_bytes_total") >= log.file.tell())
+        await until(lambda: len(list(here.options.scratch.rglob("*stdout*"))) <= 2)
+
+
+async def test_a_rotation_just_before_the_end_loses_nothing(node: MakeNode) -> None:
+    here = node()
+    log = here.log()
+    text = log.lines(5)
+    renamed = log.rename()
+    log.file.close()
+    log.open()
+    text += log.lines(5, first=5)
+    async with here.agent():
+        renamed.touch()
+        here.channel.say(order(ended=True, terminated=True))
+        await here.channel.complete()
+    assert here.store.text() == text
+
+
 async def test_a_loud_pod_does_not_delay_a_quiet_one(node: MakeNode) -> None:
     here = node(turn_bytes=64 * 1024)
     loud, quiet = here.log(order(uid="loud")), here.log(order(uid="quiet"))

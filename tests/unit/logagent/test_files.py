@@ -104,6 +104,19 @@ def test_the_runtime_may_write_to_the_old_file_while_the_new_one_is_there(node: 
     old.close()
 
 
+def test_it_tells_that_another_file_follows(node: Node) -> None:
+    node.write()
+    node.rename(1)
+    node.live = (node.directory / "0.log").open("ab", buffering=0)
+    node.now = (node.directory / "0.log.20261121-000001").stat().st_mtime + 0.1
+    node.write()
+    node.read()
+    assert (node.files.more, node.whole()) == (True, False)
+    node.now += 60
+    node.read()
+    assert (node.files.more, node.whole()) == (False, True)
+
+
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("looks", [set(), {0}, {1}, {2}, {0, 2}, {0, 1, 2, 3, 4}])
 def test_compression_changes_nothing_whenever_one_looks(node: Node, keep: bool, looks: set[int]) -> None:

@@ -39,3 +39,14 @@ def test_a_label_of_spark_that_is_none_is_refused() -> None:
     pod["metadata"]["labels"]["spark-app-name"] = "-starts-badly"
     with pytest.raises(ValueError, match="spark-app-name"):
         parse(pod)
+
+
+@pytest.mark.parametrize("number", ["", "-1", "1" * 10, "\u00b2", "\u0661"])
+def test_an_executor_id_is_a_short_decimal_number(number: str) -> None:
+    with pytest.raises(ValueError, match="spark-exec-id"):
+        parse(executor_wish(number))
+
+
+def test_options_that_no_annotation_could_hold_are_refused() -> None:
+    with pytest.raises(ValueError, match="Java options"):
+        parse(executor_wish(SPARK_JAVA_OPT_0="x" * 40_000, SPARK_JAVA_OPT_1="x" * 40_000))

@@ -21,7 +21,7 @@ from ember.plan.actions import (
 from ember.plan.pods import PodBuilder
 from ember.plan.warm import heap_of, why_cold
 from ember.plan.warmups import back_off
-from tests.support.shards import World, pod_status, settings
+from tests.support.shards import KEY, World, pod_status, settings
 
 BIG = " ".join(f"--conf spark.{role}.{what}" for role in ("executor", "driver") for what in ("cores=2", "memory=3g"))
 
@@ -179,6 +179,18 @@ def test_a_warm_up_that_says_itself_that_it_failed_counts_as_one() -> None:
     assert seen.actions(CreateWarm) == []
     assert seen.shard().warm_ups.failures == 1
     assert len(seen.later(6).actions(CreateWarm)) == 1
+
+
+def test_pods_that_are_refused_count_as_one_failed_warm_up() -> None:
+    seen = world("STARTING", drivers=2, executors=0)
+    for _ in seen.actions(CreateWarm):
+        seen.gatherer.warm_up_refused(KEY, "exceeded quota", seen.now)
+    assert seen.shard().warm_ups.failures == 1
+    assert seen.actions(CreateWarm) == []
+    assert seen.plan().look_again_in is not None, "no pod will ever tell that the pause is over"
+    status = next(a.status for a in seen.actions(SetApplicationStatus))
+    assert "exceeded quota" in str(status["conditions"])
+    assert len(seen.later(6).actions(CreateWarm)) == 2
 
 
 def test_a_warm_up_that_never_ends_is_given_up() -> None:

@@ -31,7 +31,6 @@ _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Suc
 # Far more than the largest allocation batch; a driver that asks without end must not fill the broker's memory.
 MOST_WAITING = 5_000
 CREATION_SECONDS = 10.0
-STOPPED_BY_SPARK = "RemovedBySpark"
 
 
 class SparkApi:
@@ -74,8 +73,10 @@ class SparkApi:
     async def create(self, request: web.Request) -> web.Response:
         """Take in the wish for an executor. It is answered at once by a virtual pod, and granted when there is room."""
         identity, view = await self._driver(request)
+        body = await json_object(request)
+        # Only now: while the body came in, the run may have ended, and others of its requests may have got in.
         self._check_may_grow(identity, view)
-        wish = self._parse(await json_object(request), identity)
+        wish = self._parse(body, identity)
         # Spark's ids only grow, so a name that is taken is a repeat of a request whose answer was lost.
         if view.waiting(wish.pod_name) is not None or view.executor_object(wish.pod_name) is not None:
             raise Problem(409, f'pods "{wish.pod_name}" already exists', "AlreadyExists")
@@ -161,11 +162,11 @@ class SparkApi:
     async def _stop(self, view: RunView, names: list[str]) -> None:
         """Forget executors that wait, and tell the others' launchers to end. Raises Problem 503 if one was not told."""
         told = []
+        pods, wishes = view.executors(), {wish.pod_name: wish for wish in view.all_waiting()}
         for name in names:
-            pod = view.executor_object(name)
+            pod, wish = pods.get(name), wishes.get(name)
             if pod is not None and not is_stopped(pod):
                 told.append(self._tell(pod))
-            wish = view.waiting(name)
             if wish is not None:
                 self._context.index.remove_waiting((wish.namespace, wish.pod_name))
         results = await asyncio.gather(*told, return_exceptions=True)
@@ -177,7 +178,7 @@ class SparkApi:
     async def _tell(self, pod: Object) -> None:
         uid = await self._uid_of(pod)
         try:
-            await self._context.applier.stop_pod(*key_of(pod), uid, STOPPED_BY_SPARK)
+            await self._context.applier.stop_pod(*key_of(pod), uid, labels.REMOVED_BY_SPARK)
         except (NotFound, Conflict):
             self._context.index.remove(Kind.POD, key_of(pod), uid)
 

@@ -53,7 +53,12 @@ class RunView:
 
     def executor_object(self, name: str) -> Object | None:
         """An executor's pod as the API server has it."""
-        return next((p for p in self._executors() if spark_name(p) == name), None)
+        return self.executors().get(name)
+
+    def executors(self) -> dict[str, Object]:
+        """The executors' pods as the API server has them, by the name under which Spark knows them."""
+        mine = (pod for pod in self._pods() if pod["metadata"]["labels"].get(labels.COMPONENT) == labels.EXECUTOR_ROLE)
+        return {spark_name(pod): pod for pod in mine}
 
     def waiting(self, name: str) -> ExecutorRequest | None:
         """An executor of that pod name which waits for capacity."""
@@ -69,8 +74,7 @@ class RunView:
     def pods(self) -> dict[str, Object]:
         """What the driver sees, by name."""
         seen = {w.pod_name: virtual_pod(w) for w in self.all_waiting()}
-        for pod in self._executors():
-            name = spark_name(pod)
+        for name, pod in self.executors().items():
             if is_stopped(pod):
                 seen.pop(name, None)
             else:
@@ -85,9 +89,6 @@ class RunView:
 
     def _pods(self) -> list[Object]:
         return [pod for pod in self._index.pods_of_run(self._run) if is_of_run(pod, self._identity)]
-
-    def _executors(self) -> list[Object]:
-        return [p for p in self._pods() if p["metadata"]["labels"].get(labels.COMPONENT) == labels.EXECUTOR_ROLE]
 
 
 def spark_name(pod: Object) -> str:

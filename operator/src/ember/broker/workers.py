@@ -184,4 +184,5 @@ def _merged(new: WorkerReport, index: Index, uid: str) -> WorkerReport:
     if old is None:
         return new
     last = old if _EVENTS.index(old.event) > _EVENTS.index(new.event) or old.event == "ended" else new
-    return WorkerReport(last.event, last.at, last.exit_code, last.reason, {**old.marks, **new.marks})
+    marks = dict(list({**old.marks, **new.marks}.items())[:_MOST_MARKS])  # a worker that reports for ever stays small
+    return WorkerReport(last.event, last.at, last.exit_code, last.reason, marks)

@@ -13,6 +13,7 @@ from ember.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Inva
 from ember.kube.index import Index, Kind, Object, application_of_pod, run_of_pod
 from ember.model import labels
 from ember.plan import actions
+from ember.plan.facts import ExecutorRequest
 from ember.plan.view import Problem
 from ember.plan.workers import epoch
 from ember.store import Store, StoreRefused, StoreUnavailable
@@ -100,7 +101,7 @@ class Hands:
             case actions.ResizeWorker(key, resources):
                 return _unless_gone(self._applier.resize_pod(*key, resources))
             case actions.CreateWarm(pod):
-                return self._applier.create_pod(pod)
+                return self._create_warm(pod)
             case actions.DropRequest(request):
                 return _at_once(lambda: self._index.remove_waiting((request.namespace, request.pod_name)))
             case actions.StopWorker(key, uid, reason):
@@ -160,7 +161,13 @@ class Hands:
         """Take an idle worker by compare-and-swap and give it its CPU; before, a driver's event log gets its place."""
         worker = action.worker
         if action.request is not None:
+            if not self._waits(action.request):
+                return
             self._claimed(action, await self._swap(action))
+            if not self._waits(action.request):
+                # Its driver has withdrawn it meanwhile, when there was no pod yet which could be told to stop.
+                await self._applier.stop_pod(worker.namespace, worker.name, worker.uid, labels.REMOVED_BY_SPARK)
+                return
             self._index.remove_waiting((action.request.namespace, action.request.pod_name))
         else:
             async with self._noting_problems(action.owner["uid"]):
@@ -181,10 +188,18 @@ class Hands:
             resource_version=worker.version,
         )
 
+    async def _create_warm(self, pod: Object) -> None:
+        """Make a pre-initialized worker; one that is refused is a warm-up that failed."""
+        try:
+            await self._applier.create_pod(pod)
+        except (Forbidden, Invalid) as error:
+            self._gatherer.warm_up_refused(application_of_pod(pod), str(error))
+            raise Failed(str(error)) from error
+
     async def _create_executor(self, action: actions.CreateExecutor) -> None:
         request = action.request
-        if self._index.get(Kind.WAITING, (request.namespace, request.pod_name)) is None:
-            return  # its driver has withdrawn it since the plan was made
+        if not self._waits(request):
+            return
         try:
             self._given(await self._applier.create_pod(action.pod), "cold")
         except (Forbidden, Invalid) as error:
@@ -192,6 +207,10 @@ class Hands:
             log.warning("an executor's pod was refused", extra={"pod": request.pod_name, "error": str(error)})
             raise Failed(str(error)) from error
         self._index.remove_waiting((request.namespace, request.pod_name))
+
+    def _waits(self, request: ExecutorRequest) -> bool:
+        """False when its driver has withdrawn it since the plan was made."""
+        return self._index.get(Kind.WAITING, (request.namespace, request.pod_name)) is not None
 
     def _announce(self, action: actions.Announce) -> None:
         obj = self._index.get(Kind(action.kind), action.key)

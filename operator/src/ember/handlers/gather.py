@@ -81,6 +81,11 @@ class Gatherer:
         self._parsed.pop(uid, None)
         self.problems.pop(uid, None)
 
+    def warm_up_refused(self, key: Key, why: str, now: float | None = None) -> None:
+        """Remember that a pre-initialized worker of this application could not be created."""
+        moment = time.time() if now is None else now
+        self._warm_ups.setdefault(key, WarmUpHistory()).refused(f"its pod was refused: {why}", moment)
+
     def _application(self, obj: Object | None) -> ApplicationView | None:
         if obj is None:
             return None

@@ -10,9 +10,17 @@ log = logging.getLogger(__name__)
 
 WORKERS = 16
 _FIRST_BACK_OFF, _LONGEST_BACK_OFF = 0.2, 30.0
+_LONGEST_PAUSE = 1.0  # seconds after work of which some failed: the other part of it must not wait for long
 
 Work = Callable[[Key], Awaitable[float | None]]
-"""Does the work of one key; returns after how many seconds to do it again although nothing changed, or None."""
+"""Does the work of one key; returns after how many seconds to do it again although nothing changed, or None.
+
+Raises NotDone when some of it failed.
+"""
+
+
+class NotDone(Exception):  # noqa: N818 - what became of the work
+    """Some of the work failed for a passing reason, which has been told: do it again soon."""
 
 
 class KeyedQueue:
@@ -63,9 +71,13 @@ class KeyedQueue:
             try:
                 again = await self._work(key)
                 self._failures.pop(key, None)
+            except NotDone:
+                again = self._back_off(key, _LONGEST_PAUSE)
+                if self._failures[key] > 1:
+                    # A try changes what is looked at, if only for its own time: it must not bring on the next one.
+                    self._dirty.discard(key)
             except Exception:
-                failures = self._failures[key] = self._failures.get(key, 0) + 1
-                again = min(_FIRST_BACK_OFF * 2 ** (failures - 1), _LONGEST_BACK_OFF)
+                again = self._back_off(key, _LONGEST_BACK_OFF)
                 extra = {"namespace": key[0], "application": key[1], "againInSeconds": again}
                 log.exception("reconciling failed", extra=extra)
             finally:
@@ -74,3 +86,7 @@ class KeyedQueue:
                 self._ready.put_nowait(key)
             elif again is not None:
                 self.add_later(key, again)
+
+    def _back_off(self, key: Key, longest: float) -> float:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        return float(min(_FIRST_BACK_OFF * 2 ** min(failures - 1, 10), longest))

@@ -7,7 +7,7 @@ from typing import Any
 
 from ember.handlers.carry_out import Failed, Hands
 from ember.handlers.gather import Gatherer
-from ember.handlers.queue import KeyedQueue
+from ember.handlers.queue import KeyedQueue, NotDone
 from ember.kube.index import Change, Index, Key, Kind, application_of_pod, application_of_run
 from ember.model.states import JobRunState
 from ember.plan.actions import Plan, SetRunStatus
@@ -15,7 +15,6 @@ from ember.plan.application import plan_shard
 from ember.telemetry.metrics import OperatorMetrics
 
 log = logging.getLogger(__name__)
-_PAUSE = 1.0  # seconds after actions that failed for a passing reason
 
 
 class Reconciler:
@@ -27,7 +26,7 @@ class Reconciler:
         index.subscribe(self._on_change)
 
     async def reconcile(self, key: Key) -> float | None:
-        """Bring one application and its runs a step further."""
+        """Bring one application and its runs a step further. Raises NotDone when some of the plan failed."""
         began = time.monotonic()
         plan = plan_shard(self._gatherer.shard(key))
         self._record(plan)
@@ -37,7 +36,7 @@ class Reconciler:
             self._metrics.reconcile_errors.labels("EMRApplication").inc()
             names = {"namespace": key[0], "application": key[1]}
             log.warning("not all could be done", extra={**names, "error": str(error)})
-            return _PAUSE
+            raise NotDone from error
         finally:
             self._metrics.reconcile_seconds.labels("EMRApplication").observe(time.monotonic() - began)
         return plan.look_again_in

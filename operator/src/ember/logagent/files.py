@@ -152,6 +152,11 @@ class LogFiles:
                 return b"\n"
         return b""
 
+    @property
+    def more(self) -> bool:
+        """Whether another file follows the one being read, which is soon settled."""
+        return len(self._queue) > 1
+
     def first_line(self) -> bytes:
         """Return the beginning of the oldest file that was found, before anything was read."""
         if not self._queue:

@@ -137,12 +137,12 @@ class Follower:
         self._files.scan()
         if self._files.rotated_at_first and not self._resumed:
             return Turn.RESUME
+        self._drop_excess()
         written = [stream.write_out() for stream in self._streams.values()]
         if not all(written):
             for stream in self._streams.values():
                 stream.rotate_early()
             return Turn.FULL
-        self._drop_excess()
         data = self._files.read(self._shared.options.turn_bytes)
         if not data:
             return Turn.END
@@ -177,6 +177,8 @@ class Follower:
             return waited >= options.no_directory_bound
         if all(stream.marked for stream in self._streams.values()):
             return True
+        if self._files.more:
+            return False
         return waited >= (options.quiet if self.order.terminated else options.no_mark_bound)
 
     def _finish(self) -> None:
@@ -195,6 +197,9 @@ class Follower:
             except StoreError as error:
                 await self._tell(str(error))
                 await asyncio.sleep(delay)
+                # What the kubelet deletes before it is opened is lost; what is open fills the disk.
+                await self._in_thread(self._files.scan)
+                await self._in_thread(self._drop_excess)
                 delay = min(2 * delay, self._shared.options.longest_retry)
 
         def begin() -> None:

@@ -124,7 +124,10 @@ class Uploads:
 
     async def _forget_sealed(self) -> None:
         for stream in self._streams.values():
-            everywhere = min((self._sealed.get((place, stream.name), 0) for place in self.destinations), default=0)
+            done = [self._sealed.get((place, stream.name), 0) for place in self.destinations]
+            # Without any destination: a warm worker gets its own later, but has not filled an object by then. Of a run
+            # without a log's place only the last one is kept, or the node's disk would fill up.
+            everywhere = min(done) if done else max(stream.sealed_numbers, default=0) - 1
             for number in stream.sealed_numbers:
                 if number <= everywhere:
                     await self._in_thread(partial(stream.forget, number))

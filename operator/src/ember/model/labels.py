@@ -20,6 +20,7 @@ JOB_RUN_NAME = f"{GROUP}/job-run-name"
 WORKER = f"{GROUP}/worker"
 EXECUTOR = f"{GROUP}/executor"
 STOP = f"{GROUP}/stop"  # why a worker shall end
+REMOVED_BY_SPARK = "RemovedBySpark"  # a reason: the driver has deleted this executor
 STOPPED_AT = f"{GROUP}/stopped-at"  # when it was told to
 POOL = f"{GROUP}/pool"  # on pre-initialized workers: the template they were made from; stays after the claim
 HEAP = f"{GROUP}/heap-mib"

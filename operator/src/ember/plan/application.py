@@ -243,4 +243,5 @@ def _look_again_in(shard: Shard, state: ApplicationState) -> float | None:
     if settling := pool.settling(shard):
         return settling
     clocks = any(run.live or run.workers for run in shard.runs) or bool(shard.strays) or bool(shard.pool)
-    return _TICK if clocks or state in (ApplicationState.STARTED, ApplicationState.STOPPING) else None
+    moves = (ApplicationState.STARTING, ApplicationState.STARTED, ApplicationState.STOPPING)
+    return _TICK if clocks or state in moves else None

@@ -9,6 +9,7 @@ from ember.plan.facts import ExecutorRequest
 
 _KEPT_LABELS = ("spark-app-name", "spark-version")
 _OPTION = "SPARK_JAVA_OPT_"
+_LONGEST_OPTIONS = 64 * 1024  # characters: they become an annotation, which Kubernetes keeps below 256 KiB
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")  # Kubernetes' rule
 
 
@@ -23,9 +24,12 @@ def parse_request(
     meta = pod.get("metadata") or {}
     names = meta.get("labels") or {}
     executor_id = str(names.get(labels.SPARK_EXEC_ID, ""))
-    if not (executor_id.isdigit() and len(executor_id) < 10):
+    if not re.fullmatch("[0-9]{1,9}", executor_id):
         raise ValueError(f"label {labels.SPARK_EXEC_ID}: {executor_id!r} is not an executor id")
     environment = _environment(pod)
+    driver_url, java_options = _required(environment, "SPARK_DRIVER_URL"), _java_options(environment)
+    if len(driver_url) + sum(map(len, java_options)) > _LONGEST_OPTIONS:
+        raise ValueError(f"SPARK_DRIVER_URL and the Java options are longer than {_LONGEST_OPTIONS} characters")
     return ExecutorRequest(
         namespace=namespace,
         pod_name=ids.executor_pod_name(run_name, run_uid, attempt, executor_id),
@@ -34,11 +38,11 @@ def parse_request(
         attempt=attempt,
         asked_at=now,
         executor_id=executor_id,
-        driver_url=_required(environment, "SPARK_DRIVER_URL"),
+        driver_url=driver_url,
         app_id=ids.external_id(run_uid),
         resource_profile_id=_label("SPARK_RESOURCE_PROFILE_ID", environment.get("SPARK_RESOURCE_PROFILE_ID", "0")),
         cores=_cores(_required(environment, "SPARK_EXECUTOR_CORES")),
-        java_options=_java_options(environment),
+        java_options=java_options,
         labels={name: _label(f"label {name}", str(names[name])) for name in _KEPT_LABELS if name in names},
     )
 
@@ -53,7 +57,7 @@ def _environment(pod: dict[str, Any]) -> dict[str, str]:
 
 def _java_options(environment: dict[str, str]) -> tuple[str, ...]:
     numbered = [(name.removeprefix(_OPTION), value) for name, value in environment.items() if name.startswith(_OPTION)]
-    ordered = sorted((int(number), value) for number, value in numbered if number.isdigit())
+    ordered = sorted((int(number), value) for number, value in numbered if number.isdecimal())
     return tuple(value for _, value in ordered)
 
 
@@ -71,6 +75,6 @@ def _label(what: str, value: str) -> str:
 
 
 def _cores(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1024:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
         raise ValueError(f"SPARK_EXECUTOR_CORES: {text!r} is not a number of cores")
     return int(text)

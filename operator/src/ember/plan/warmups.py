@@ -4,7 +4,7 @@ In memory only: after a restart the estimate and the back-off begin anew.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ember.plan.workers import Worker
@@ -56,6 +56,11 @@ class WarmUpHistory:
         self._counted &= {worker.uid for worker in workers}
         return self.known
 
+    def refused(self, why: str, now: float) -> None:
+        """Take in that pods could not even be created. Those that were tried together count once."""
+        if not self.known.paused(now):
+            self.known = replace(self.known, failures=self.known.failures + 1, failed_at=now, failure=why)
+
     def _succeeded(self, worker: Worker) -> WarmUps:
         known, seconds = self.known, dict(self.known.seconds)
         if worker.ready_at is not None and worker.ready_at > worker.created_at:
@@ -66,7 +71,7 @@ class WarmUpHistory:
 
     def _failed(self, worker: Worker, now: float) -> WarmUps:
         why = worker.end_reason or worker.stuck or f"not ready after {TIMEOUT:.0f} s"
-        return WarmUps(self.known.failures + 1, now, why, self.known.seconds)
+        return replace(self.known, failures=self.known.failures + 1, failed_at=now, failure=why)
 
 
 def overdue(worker: Worker, now: float) -> bool:
