@@ -376,6 +376,15 @@ def test_a_pool_that_cannot_be_kept_is_announced_with_the_reason() -> None:
     assert (told.type, told.reason) == ("Warning", "WarmUpFailing")
 
 
+@pytest.mark.parametrize(("before", "told"), [("NotStarted", []), ("WarmUpFailing", ["WarmingUp"])])
+def test_only_a_pool_that_could_not_be_kept_is_announced_as_mended(before: str, told: list[str]) -> None:
+    time = "2026-11-21T10:00:00Z"
+    old = {"type": "InitialCapacityReady", "status": "False", "reason": before, "lastTransitionTime": time}
+    status = {"state": "STARTING", "conditions": [old]}
+    seen = World().application(status=status, maximum=8, initialCapacity=pool())
+    assert [a.reason for a in seen.actions(Announce)] == told
+
+
 def test_a_worker_without_a_node_is_announced() -> None:
     seen = world(drivers=1, executors=0).warm("driver", ready=False, running=False)
     pod = seen._find("warm-driver-1")

@@ -16,7 +16,7 @@ from ember.plan.view import ApplicationView, Shard, written_within
 QUIET_SECONDS = 1.0
 """What only counts is not written oftener than that: as a run starts, its workers need the API server more."""
 POOL = "InitialCapacityReady"  # condition: the pre-initialized workers that are wanted are there
-_COMPLETE, _WARMING = "Complete", "WarmingUp"  # its reasons when all goes well
+_COMPLETE, _WARMING, _NOT_STARTED = _WELL = "Complete", "WarmingUp", "NotStarted"  # its reasons when all goes well
 
 
 def show(
@@ -55,7 +55,7 @@ def _announce_pool(application: ApplicationView, status: EMRApplicationStatus) -
     old, new = condition_of(application.status.conditions, POOL), condition_of(status.conditions, POOL)
     if new is None or (old is not None and old.reason == new.reason):
         return []
-    if new.reason in (_COMPLETE, _WARMING) and (old is None or old.reason in (_COMPLETE, _WARMING)):
+    if new.reason in _WELL and (old is None or old.reason in _WELL):
         return []
     kind = "Warning" if new.reason in ("WarmUpFailing", "WorkerNotStarting") else "Normal"
     message = new.message or "the pre-initialized capacity can be kept again"
@@ -120,7 +120,7 @@ def _pool_condition(
 ) -> tuple[ConditionStatus, str, str]:
     """Status, reason and message of the condition on the pool."""
     if state not in pool.KEEPS_POOL:
-        return "False", "NotStarted", "it is kept while the application is started"
+        return "False", _NOT_STARTED, "it is kept while the application is started"
     if pool.is_complete(stock):
         return "True", _COMPLETE, ""
     reason, sentence = pool.trouble(shard, stock, decision)
