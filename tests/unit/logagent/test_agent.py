@@ -247,6 +247,28 @@ async def test_an_agent_that_starts_again_keeps_what_the_node_has_deleted(node: 
     assert here.store.text() == text
 
 
+async def test_an_agent_that_starts_again_without_the_store_misses_no_rotation(node: MakeNode) -> None:
+    here = node()
+    log = here.log()
+    async with here.agent():
+        here.channel.say(order())
+        text = log.lines(100)
+        await until(lambda: LOGS + "stdout.gz" in here.store.objects and here.store.text() == text)
+        log.rotate()
+    here.store.fail()
+    async with here.agent():
+        await here.channel.error("cannot be reached")
+        for part in range(1, 8):
+            text += log.lines(100, first=100 * part)
+            await asyncio.sleep(0.4)  # longer than it waits between two looks
+            log.rotate(keep=4)
+        log.end()
+        here.channel.say(order(ended=True))
+        here.store.failing.clear()
+        await here.channel.complete()
+    assert here.store.text() == text
+
+
 async def test_an_agent_that_starts_again_needs_nothing_of_the_store_while_the_node_has_all(node: MakeNode) -> None:
     here = node()
     log = here.log()
