@@ -325,6 +325,14 @@ def test_where_the_maximum_has_no_room_for_a_successor_an_outdated_worker_makes_
     assert [a.key[1] for a in seen.actions(DeleteWorker)] == ["warm-driver-1"]
 
 
+def test_outdated_workers_make_room_for_the_head_of_the_queue() -> None:
+    seen = world(maximum=2)
+    for role in ("driver", "executor"):
+        seen.warm(role, 1, labels={"ember-spark.io/pool": "outdated"})
+    seen.job_run()
+    assert sorted(a.key[1] for a in seen.actions(DeleteWorker)) == ["warm-driver-1", "warm-executor-1"]
+
+
 def test_a_changed_setting_of_the_platform_makes_workers_outdated() -> None:
     seen = world(drivers=1, executors=0).warm("driver")
     assert seen.actions(CreateWarm) == []

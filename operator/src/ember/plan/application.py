@@ -146,7 +146,8 @@ def _decide(shard: Shard) -> Decision:
     ]
     claimants = [claimant for run in shard.runs if (claimant := _claimant(run, shard, warming)) is not None]
     idle = [worker for worker in shard.pool if worker.idle and worker.pool in known]
-    return decide(maximum_of(application.spec), shard.used, claimants, limit, idle)
+    outdated = [w for w in shard.pool if w.pool not in known and not (w.ended or w.deleting or w.stop)]
+    return decide(maximum_of(application.spec), shard.used, claimants, limit, idle, outdated)
 
 
 def _patience(need: Need, warming: list[Worker], shard: Shard) -> str:

@@ -71,14 +71,16 @@ def decide(
     runs: Sequence[Claimant],
     max_concurrent_runs: int,
     idle: Sequence[Worker] = (),
+    outdated: Sequence[Worker] = (),
 ) -> Decision:
     """Grant what fits, in this order: the promised first executors, drivers (oldest first), further executors in turn.
 
-    `used` is what all of the application's pods hold, `idle` its claimable pre-initialized workers. While a run waits
+    `used` is what all of the application's pods hold, `idle` its claimable pre-initialized workers, `outdated` those
+    that nobody may claim. While a run waits
     for capacity, running ones get no further executors: what they release goes to the one that waits (EMR Serverless
     queues first in, first out).
     """
-    round_ = _Round(maximum, used, list(runs), max_concurrent_runs, list(idle))
+    round_ = _Round(maximum, used, list(runs), max_concurrent_runs, list(idle), list(outdated))
     round_.promised_executors()
     blocked = round_.drivers()
     if not blocked:
@@ -97,9 +99,15 @@ class _Round:
     """The bookkeeping of one `decide`."""
 
     def __init__(
-        self, maximum: CapacityLimit, used: Capacity, runs: list[Claimant], limit: int, idle: list[Worker]
+        self,
+        maximum: CapacityLimit,
+        used: Capacity,
+        runs: list[Claimant],
+        limit: int,
+        idle: list[Worker],
+        outdated: list[Worker],
     ) -> None:
-        self.maximum, self.used, self.limit = maximum, used, limit
+        self.maximum, self.used, self.limit, self.outdated = maximum, used, limit, outdated
         self.live = {run.key: run for run in runs if run.admitted}
         self.queue = sorted((run for run in runs if not run.admitted), key=lambda run: (run.created_at, run.key))
         self.idle = {role: [w for w in idle if w.role == role] for role in (labels.DRIVER, labels.EXECUTOR_ROLE)}
@@ -184,10 +192,9 @@ class _Round:
         return True
 
     def _make_room(self, run: Claimant) -> None:
-        """Release idle workers, the largest first, if the head of the queue can then start."""
-        candidates = sorted(
-            (w for workers in self.idle.values() for w in workers), key=lambda w: -w.capacity.memory_mib
-        )
+        """Release workers that serve nobody, the outdated and then the largest first, if the head can then start."""
+        idle = sorted((w for workers in self.idle.values() for w in workers), key=lambda w: -w.capacity.memory_mib)
+        candidates = [*self.outdated, *idle]
         free, chosen = self.used, []
         need = run.driver.capacity + run.executor.capacity
         for worker in candidates:
