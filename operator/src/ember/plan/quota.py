@@ -53,8 +53,8 @@ class Grant:
 class Decision:
     """What was decided in one round.
 
-    `held_back` says for each run that was not admitted why; `released` are idle workers that make room for the head of
-    the queue; `left` is what of the maximum a refill of the pool may use (None: nothing is bounded).
+    `held_back` says for each run that was not admitted why; `released` are idle and outdated workers that make room
+    for the head of the queue; `left` is what of the maximum a refill of the pool may use (None: nothing is bounded).
     """
 
     admitted: tuple[Admission, ...] = ()
@@ -76,9 +76,8 @@ def decide(
     """Grant what fits, in this order: the promised first executors, drivers (oldest first), further executors in turn.
 
     `used` is what all of the application's pods hold, `idle` its claimable pre-initialized workers, `outdated` those
-    that nobody may claim. While a run waits
-    for capacity, running ones get no further executors: what they release goes to the one that waits (EMR Serverless
-    queues first in, first out).
+    that nobody may claim. While a run waits for capacity, running ones get no further executors: what they release
+    goes to the one that waits (EMR Serverless queues first in, first out).
     """
     round_ = _Round(maximum, used, list(runs), max_concurrent_runs, list(idle), list(outdated))
     round_.promised_executors()
