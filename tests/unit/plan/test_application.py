@@ -1,5 +1,6 @@
 """The life of an application and its ceiling, as sentences."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from ember.plan.actions import CreateDriver, CreateExecutor, SetApplicationStatu
 from ember.plan.facts import ExecutorRequest
 from ember.plan.quota import Claimant, decide
 from ember.plan.warm import Need
+from ember.plan.workers import Worker
 from tests.support.shards import World
+
+ONE_EXECUTOR = {"EXECUTOR": {"workerCount": 1, "workerConfiguration": {"cpu": "1 vCPU", "memory": "4 GB"}}}
 
 
 def state_of(world: World) -> str:
@@ -153,3 +157,44 @@ def test_no_decision_passes_the_maximum_and_each_live_run_can_have_an_executor(
     if decision.admitted:
         assert (after + promised).fits_within(maximum)
         assert len(live) <= limit
+
+
+def _idle(*cpus: int) -> list[Worker]:
+    """Idle pre-initialized executors of these sizes."""
+    made = World().application(maximum=None, initialCapacity=ONE_EXECUTOR).warm("executor").shard().pool[0]
+    sizes = [Capacity(cpu=cpu, memory_mib=8192, disk_gib=20) for cpu in cpus]
+    return [replace(made, name=f"warm-{i}", capacity=size, heap_mib=99999) for i, size in enumerate(sizes)]
+
+
+def test_a_pre_initialized_executor_that_another_run_was_promised_is_not_claimed() -> None:
+    small, large = (Capacity(cpu=cpu, memory_mib=cpu * 2048, disk_gib=20) for cpu in (1, 2))
+    runs = [_claimant(1, small, large, True, 0, 0), _claimant(2, small, small, True, 0, 1)]
+    (idle,) = _idle(2)
+    used = small + small + idle.capacity
+    (grant,) = decide(CapacityLimit(cpu=5), used, runs, 9, [idle]).granted
+    assert grant.worker is None
+    (grant,) = decide(CapacityLimit(cpu=6), used, runs, 9, [idle]).granted
+    assert grant.worker is idle, "there is room for the large one beside"
+
+
+@given(_claimants, st.lists(st.integers(1, 4), max_size=4), st.integers(0, 2))
+def test_what_was_promised_is_kept_whoever_claims(runs: list[Claimant], sizes: list[int], spare: int) -> None:
+    idle = _idle(*sizes)
+    live = [replace(run, admitted=True) for run in runs]
+    used = sum((worker.capacity for worker in idle), Capacity.zero())
+    for run in live:
+        used += run.driver.capacity
+        for _ in range(run.executors):
+            used += run.executor.capacity
+    promised = decide(CapacityLimit(), used, [replace(run, waiting=()) for run in live], 99, idle).used
+    tight = CapacityLimit(cpu=promised.cpu + spare, memory_mib=promised.memory_mib + spare * 2048)
+    assert decide(tight, used, live, 99, idle).used.fits_within(tight)
+
+
+def test_what_is_going_anyway_costs_no_idle_worker_its_place() -> None:
+    size = Capacity(cpu=1, memory_mib=3072, disk_gib=20)
+    waits = _claimant(1, size, Capacity(cpu=2, memory_mib=6144, disk_gib=20), False, 0, 0)
+    idle = _idle(1, 1)
+    used = sum((worker.capacity for worker in idle), Capacity.zero()) + size + size
+    assert decide(CapacityLimit(cpu=4), used, [waits], 9, idle, going=size + size).released == (idle[0],)
+    assert decide(CapacityLimit(cpu=4), used, [waits], 9, idle).released == ()

@@ -25,6 +25,8 @@ from tests.support.shards import KEY, World, pod_status, settings
 
 BIG = " ".join(f"--conf spark.{role}.{what}" for role in ("executor", "driver") for what in ("cores=2", "memory=3g"))
 
+SMALL_DRIVER = "--conf spark.driver.cores=1 --conf spark.driver.memory=2g"
+
 
 def pool(drivers: int = 1, executors: int = 1, cpu: int = 1, memory: str = "4 GB") -> dict[str, Any]:
     size = {"cpu": f"{cpu} vCPU", "memory": memory}
@@ -331,6 +333,13 @@ def test_outdated_workers_make_room_for_the_head_of_the_queue() -> None:
         seen.warm(role, 1, labels={"ember-spark.io/pool": "outdated"})
     seen.job_run()
     assert sorted(a.key[1] for a in seen.actions(DeleteWorker)) == ["warm-driver-1", "warm-executor-1"]
+
+
+def test_what_cannot_start_makes_room_for_the_head_of_the_queue_and_what_suits_it_stays() -> None:
+    seen = world(maximum=3, drivers=1, executors=2).warm("driver").warm("executor", 1)
+    seen.warm("executor", 2, ready=False, running=False, waiting="ImagePullBackOff")
+    seen.job_run(parameters=BIG.replace("--conf spark.driver.cores=2 --conf spark.driver.memory=3g", SMALL_DRIVER))
+    assert sorted(a.key[1] for a in seen.actions(DeleteWorker)) == ["warm-executor-1", "warm-executor-2"]
 
 
 def test_a_changed_setting_of_the_platform_makes_workers_outdated() -> None:

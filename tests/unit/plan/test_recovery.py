@@ -10,6 +10,7 @@ from ember.plan.actions import (
     Claim,
     CreateDriver,
     CreateExecutor,
+    CreateWarm,
     DeleteWorker,
     SetApplicationStatus,
     SetRunStatus,
@@ -156,3 +157,35 @@ def test_what_went_wrong_before_a_run_had_its_driver_is_over() -> None:
 def test_a_pod_with_nonsense_on_it_stops_no_plan(mark: str) -> None:
     world = World().application(maximum=12, initialCapacity=POOL).job_run(state="RUNNING").driver(running=True)
     note(world, "-driver", mark, "nonsense").plan()
+
+
+def lose_node(world: World, pod: str, *, deleted: bool = False) -> World:
+    """The node of a pod answers no more; after five minutes the cluster deletes the pod, and waits for its kubelet."""
+    held = world._find(pod)
+    marks = {"deletionTimestamp": START} if deleted else {}
+    version = str(int(held["metadata"]["resourceVersion"]) + 1_000_000)
+    conditions = [{"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "True"}]
+    meta, status = held["metadata"] | marks | {"resourceVersion": version}, held["status"] | {"conditions": conditions}
+    world.index.put(Kind.POD, held | {"metadata": meta, "status": status})
+    return world
+
+
+def test_a_warm_worker_on_a_lost_node_is_not_claimed_and_its_place_is_filled() -> None:
+    world = World().application(maximum=None, initialCapacity=POOL).warm("driver").warm("executor").job_run()
+    assert world.actions(Claim)
+    lose_node(world, "warm-driver-1")
+    assert not world.actions(Claim)
+    assert len(world.actions(CreateDriver)) == 1
+    assert not world.actions(DeleteWorker)
+    quiet = World().application(maximum=None, initialCapacity=POOL).warm("driver").warm("executor")
+    assert len(lose_node(quiet, "warm-driver-1").actions(CreateWarm)) == 1
+    assert quiet.later(3600).shard().warm_ups.failures == 0
+    assert not quiet.actions(DeleteWorker)
+
+
+@pytest.mark.parametrize("pod", ["warm-driver-1", "run-1-exec-1"])
+def test_a_pod_that_a_lost_node_can_not_end_is_not_waited_for(pod: str) -> None:
+    world = World().application(maximum=None, initialCapacity=POOL).warm("driver").warm("executor")
+    world.job_run(state="RUNNING").driver(running=True).executor(number=1, running=True)
+    assert not lose_node(world, pod).actions(DeleteWorker)
+    assert [a.key[1] for a in lose_node(world, pod, deleted=True).actions(DeleteWorker)] == [pod]

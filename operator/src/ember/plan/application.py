@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ember.model import labels
+from ember.model.capacity import Capacity
 from ember.model.states import ApplicationState, JobRunState, is_terminal
 from ember.plan import ending, jobrun, jobrunstatus, logs, pool
 from ember.plan.actions import (
@@ -141,13 +142,12 @@ def _decide(shard: Shard) -> Decision:
     scheduler = application.spec.scheduler_configuration
     limit = scheduler.max_concurrent_runs if scheduler is not None else DEFAULT_CONCURRENT_RUNS
     known = {one.template for one in pool.stocks(shard)}
-    warming = [
-        w for w in shard.pool if w.role == labels.DRIVER and w.pool in known and not (w.ready or w.ended or w.stop)
-    ]
+    warming = [w for w in shard.pool if w.role == labels.DRIVER and w.pool in known and w.stays and not w.ready]
     claimants = [claimant for run in shard.runs if (claimant := _claimant(run, shard, warming)) is not None]
     idle = [worker for worker in shard.pool if worker.idle and worker.pool in known]
-    outdated = [w for w in shard.pool if w.pool not in known and not (w.ended or w.deleting or w.stop)]
-    return decide(maximum_of(application.spec), shard.used, claimants, limit, idle, outdated)
+    unusable = [w for w in shard.pool if w.stays and (w.pool not in known or (w.stuck and not w.ready))]
+    going = sum((w.capacity for w in shard.pool if w.deleting and w.holds_capacity), Capacity.zero())
+    return decide(maximum_of(application.spec), shard.used, claimants, limit, idle, unusable, going)
 
 
 def _patience(need: Need, warming: list[Worker], shard: Shard) -> str:

@@ -36,10 +36,12 @@ def end_worker(worker: Worker, shard: Shard, *, stop: bool, keeps_logs: bool) ->
         if (worker.logs_complete or not keeps_logs or given_up) and not worker.deleting:
             return [DeleteWorker(key, worker.uid)]
         return []
+    if worker.abandoned:
+        return [DeleteWorker(key, worker.uid)]
     if not (stop or worker.stop):
         return []
     if not worker.started and not worker.running:  # there is no launcher to tell, and there are no logs
-        return [] if worker.deleting else [DeleteWorker(key, worker.uid)]
+        return [DeleteWorker(key, worker.uid)]
     if not worker.stop:
         return [StopWorker(key, worker.uid, "the job run is over")]
     # A launcher that does not end in time will not: its node is lost.

@@ -31,7 +31,7 @@ class Stock:
 
     shape: Shape
     template: str  # of the pods; a pod of another template was made from something else, and is outdated
-    workers: tuple[Worker, ...]  # neither ended nor going, warm or on the way
+    workers: tuple[Worker, ...]  # those that stay, warm or on the way
 
     @property
     def ready(self) -> int:
@@ -59,7 +59,7 @@ def stocks(shard: Shard) -> tuple[Stock, ...]:
     if application is None or application.spec is None or application.invalid:
         return ()
     image, reserved = shard.image(), is_reserved(shard)
-    alive = [w for w in shard.pool if not (w.ended or w.deleting or w.stop)]
+    alive = [w for w in shard.pool if w.stays]
     found = []
     for shape in shapes(application.spec):
         template = shard.pods.template(shape, image, reserved=reserved)
@@ -117,10 +117,10 @@ def keep(shard: Shard, state: ApplicationState, decision: Decision) -> list[Acti
     gone |= {worker.name for worker in shard.pool if worker.ended or overdue(worker, shard.now)}
     chosen = [a.worker for a in decision.admitted] + [g.worker for g in decision.granted]
     taken = {worker.name for worker in chosen if worker is not None} | gone
-    actions: list[Action] = [_delete(w) for w in shard.pool if w.name in gone and not w.deleting]
+    actions: list[Action] = [_delete(w) for w in shard.pool if (w.name in gone and not w.deleting) or w.abandoned]
     if state in KEEPS_POOL and (shard.application is None or shard.application.invalid):
         return actions  # a slip in the specification costs no worker: once it is mended they may serve again
-    free = [w for w in shard.pool if not (w.deleting or w.stop or w.name in taken)]
+    free = [w for w in shard.pool if w.stays and w.name not in taken]
     wanted = stocks(shard) if state in KEEPS_POOL else ()
     room = _Room(shard, decision, waits=len(taken) > len(gone) or settling(shard) > 0)
     for role in (labels.DRIVER, labels.EXECUTOR_ROLE):

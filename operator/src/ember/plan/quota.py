@@ -16,6 +16,7 @@ from ember.plan.warm import Need, best_fit
 from ember.plan.workers import Worker
 
 Key = tuple[str, str]
+_NOTHING = Capacity.zero()
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Grant:
 class Decision:
     """What was decided in one round.
 
-    `held_back` says for each run that was not admitted why; `released` are idle and outdated workers that make room
-    for the head of the queue; `left` is what of the maximum a refill of the pool may use (None: nothing is bounded).
+    `held_back` says for each run that was not admitted why; `released` are workers of the pool that make room for
+    the head of the queue; `left` is what of the maximum a refill of the pool may use (None: nothing is bounded).
     """
 
     admitted: tuple[Admission, ...] = ()
@@ -71,25 +72,26 @@ def decide(
     runs: Sequence[Claimant],
     max_concurrent_runs: int,
     idle: Sequence[Worker] = (),
-    outdated: Sequence[Worker] = (),
+    unusable: Sequence[Worker] = (),
+    going: Capacity = _NOTHING,
 ) -> Decision:
     """Grant what fits, in this order: the promised first executors, drivers (oldest first), further executors in turn.
 
-    `used` is what all of the application's pods hold, `idle` its claimable pre-initialized workers, `outdated` those
-    that nobody may claim. While a run waits for capacity, running ones get no further executors: what they release
+    `used` is what all of the application's pods hold, `idle` its claimable pre-initialized workers, `unusable`
+    those that are outdated or cannot start, `going` what workers hold that will soon be gone. While a run waits for capacity, running ones get no further executors: what they release
     goes to the one that waits (EMR Serverless queues first in, first out).
     """
-    round_ = _Round(maximum, used, list(runs), max_concurrent_runs, list(idle), list(outdated))
+    round_ = _Round(maximum, used, list(runs), max_concurrent_runs, list(idle))
     round_.promised_executors()
-    blocked = round_.drivers()
-    if not blocked:
+    head = round_.drivers()
+    if head is None:
         round_.further_executors()
     return Decision(
         tuple(round_.admitted),
         tuple(round_.granted),
         round_.held_back,
-        tuple(round_.released),
-        blocked,
+        round_.make_room(head, unusable, going) if head is not None else (),
+        head is not None,
         round_.used + round_.promised(),
     )
 
@@ -98,42 +100,34 @@ class _Round:
     """The bookkeeping of one `decide`."""
 
     def __init__(
-        self,
-        maximum: CapacityLimit,
-        used: Capacity,
-        runs: list[Claimant],
-        limit: int,
-        idle: list[Worker],
-        outdated: list[Worker],
+        self, maximum: CapacityLimit, used: Capacity, runs: list[Claimant], limit: int, idle: list[Worker]
     ) -> None:
-        self.maximum, self.used, self.limit, self.outdated = maximum, used, limit, outdated
+        self.maximum, self.used, self.limit = maximum, used, limit
         self.live = {run.key: run for run in runs if run.admitted}
         self.queue = sorted((run for run in runs if not run.admitted), key=lambda run: (run.created_at, run.key))
         self.idle = {role: [w for w in idle if w.role == role] for role in (labels.DRIVER, labels.EXECUTOR_ROLE)}
         self.admitted: list[Admission] = []
         self.granted: list[Grant] = []
         self.held_back: dict[Key, str] = {}
-        self.released: list[Worker] = []
 
     def promised_executors(self) -> None:
         for run in list(self.live.values()):
             if run.executors == 0 and run.waiting:
                 self._grant(run)
 
-    def drivers(self) -> bool:
-        """Admit from the head of the queue; True when its head waits for capacity."""
+    def drivers(self) -> Claimant | None:
+        """Admit from the head of the queue; returns its head when that waits for capacity."""
         for position, run in enumerate(self.queue):
             if len(self.live) >= self.limit:
                 self._hold(position, f"maxConcurrentRuns: {self.limit} runs are active")
-                return False
+                return None
             if run.patience and best_fit(run.driver, self.idle[labels.DRIVER]) is None:
                 self._hold(position, run.patience)
-                return False
+                return None
             if not self._admit(run):
-                self._make_room(run)
                 self._hold(position, f"maximumCapacity: {self._why(run)}")
-                return True
-        return False
+                return run
+        return None
 
     def further_executors(self) -> None:
         """One at a time to the run that has the fewest: nobody starves, nothing stays free that somebody can use."""
@@ -144,11 +138,11 @@ class _Round:
             if not self._grant(run) or not self.live[run.key].waiting:
                 wanting.remove(run.key)
 
-    def promised(self, beside: Key | None = None) -> Capacity:
+    def promised(self, *, beside: Claimant | None = None, also: Claimant | None = None) -> Capacity:
         """What is kept for live runs without an executor, apart from what idle workers will serve."""
         stock, total = list(self.idle[labels.EXECUTOR_ROLE]), Capacity.zero()
-        for run in self.live.values():
-            if run.executors or run.key == beside:
+        for run in (*self.live.values(), *([also] if also is not None else [])):
+            if run.executors or (beside is not None and run.key == beside.key):
                 continue
             worker = best_fit(run.executor, stock, run.zone)
             if worker is not None:
@@ -157,32 +151,49 @@ class _Round:
                 total += run.executor.capacity
         return total
 
+    def make_room(self, head: Claimant, unusable: Sequence[Worker], going: Capacity) -> tuple[Worker, ...]:
+        """Workers that serve nobody to let go, so that the head of the queue can start; none if it cannot even then.
+
+        The unusable go first, then those that do not suit the head, the largest before the others.
+        """
+        needs = {labels.DRIVER: head.driver, labels.EXECUTOR_ROLE: head.executor}
+        idle = [worker for workers in self.idle.values() for worker in workers]
+        idle.sort(key=lambda worker: (needs[worker.role].met_by(worker), -worker.capacity.memory_mib))
+        free, chosen = self.used - going, []
+        for worker in (*unusable, *idle):
+            if self._fits(free, head):
+                break
+            free -= worker.capacity
+            chosen.append(worker)
+            self.idle[worker.role] = [other for other in self.idle[worker.role] if other is not worker]
+        return tuple(chosen) if self._fits(free, head) else ()
+
     # ---- inside
 
+    def _fits(self, used: Capacity, run: Claimant) -> bool:
+        """Whether a run may start beside what is used: it needs a driver and what is promised, to itself as well."""
+        needed = self.promised(also=run)
+        if best_fit(run.driver, self.idle[labels.DRIVER]) is None:
+            needed += run.driver.capacity
+        return needed == _NOTHING or (used + needed).fits_within(self.maximum)
+
     def _admit(self, run: Claimant) -> bool:
-        idle = self.idle[labels.DRIVER]
-        worker = best_fit(run.driver, idle)
-        cost = run.driver.capacity if worker is None else Capacity.zero()
-        self.live[run.key] = run  # so that its own executor is among the promised
-        needed = cost + self.promised()
-        if needed != _NOTHING and not (self.used + needed).fits_within(self.maximum):
-            del self.live[run.key]
+        if not self._fits(self.used, run):
             return False
-        self.used += cost
+        worker = best_fit(run.driver, self.idle[labels.DRIVER])
         if worker is not None:
-            idle.remove(worker)
+            self.idle[labels.DRIVER].remove(worker)
+        else:
+            self.used += run.driver.capacity
         self.live[run.key] = replace(run, admitted=True, zone=worker.zone if worker is not None else "")
         self.admitted.append(Admission(run.key, worker))
         return True
 
     def _grant(self, run: Claimant) -> bool:
         """Give the run the executor it has waited for longest; False when there is no room."""
-        idle = self.idle[labels.EXECUTOR_ROLE]
-        worker = best_fit(run.executor, idle, run.zone)
-        if worker is not None:
-            idle.remove(worker)
-        else:
-            wanted = self.used + run.executor.capacity + self.promised(beside=run.key)
+        worker = self._take_idle(run)
+        if worker is None:
+            wanted = self.used + run.executor.capacity + self.promised(beside=run)
             if not wanted.fits_within(self.maximum):
                 return False
             self.used += run.executor.capacity
@@ -190,18 +201,19 @@ class _Round:
         self.live[run.key] = replace(run, executors=run.executors + 1, waiting=run.waiting[1:])
         return True
 
-    def _make_room(self, run: Claimant) -> None:
-        """Release workers that serve nobody, the outdated and then the largest first, if the head can then start."""
-        idle = sorted((w for workers in self.idle.values() for w in workers), key=lambda w: -w.capacity.memory_mib)
-        candidates = [*self.outdated, *idle]
-        free, chosen = self.used, []
-        need = run.driver.capacity + run.executor.capacity
-        for worker in candidates:
-            free -= worker.capacity
-            chosen.append(worker)
-            if (free + need + self.promised()).fits_within(self.maximum):
-                self.released = chosen
-                return
+    def _take_idle(self, run: Claimant) -> Worker | None:
+        """The pre-initialized executor for a run, unless another run was promised just this one, and nothing else."""
+        idle = self.idle[labels.EXECUTOR_ROLE]
+        worker = best_fit(run.executor, idle, run.zone)
+        if worker is None:
+            return None
+        before = self.promised(beside=run)
+        idle.remove(worker)
+        after = self.promised(beside=run)
+        if after == before or (self.used + after).fits_within(self.maximum):
+            return worker
+        idle.append(worker)
+        return None
 
     def _hold(self, position: int, reason: str) -> None:
         for place, run in enumerate(self.queue[position:], start=1):
@@ -211,6 +223,3 @@ class _Round:
         need, most = describe(run.driver.capacity + run.executor.capacity), describe(self.maximum)
         held = describe(self.used + self.promised())
         return f"driver and one executor need {need}; {held} of {most} are in use or promised"
-
-
-_NOTHING = Capacity.zero()

@@ -76,7 +76,7 @@ class WarmUpHistory:
 
 def overdue(worker: Worker, now: float) -> bool:
     """Whether a warm-up has taken so long that it will not end well."""
-    return not worker.ready and now - worker.created_at > TIMEOUT
+    return not (worker.ready or worker.lost) and now - worker.created_at > TIMEOUT
 
 
 def back_off(failures: int) -> float:

@@ -55,6 +55,7 @@ class Worker:
     pool: str = ""  # the template that a pre-initialized worker was made from; empty for a cold one
     ready: bool = False  # a pre-initialized worker that is warm
     unused: bool = False  # a claimed pre-initialized worker that is known to have ended before its job began
+    lost: bool = False  # its node answers no more: nobody knows how it is
     starved: bool = False  # its container asks for no more CPU than an idle pre-initialized worker
     heap_mib: int = 0
     image: str = ""
@@ -67,7 +68,17 @@ class Worker:
     @property
     def idle(self) -> bool:
         """A warm worker that nobody has claimed, and that may be."""
-        return self.ready and not (self.run_uid or self.ended or self.deleting or self.stop)
+        return self.ready and self.stays and not self.run_uid
+
+    @property
+    def stays(self) -> bool:
+        """Neither ended nor about to, nor lost with its node."""
+        return not (self.ended or self.deleting or self.stop or self.lost)
+
+    @property
+    def abandoned(self) -> bool:
+        """Deleted while its node is lost: nobody is there to end it, and it would be there for ever."""
+        return self.lost and self.deleting
 
     @property
     def begun_at(self) -> float:
@@ -91,6 +102,7 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
     seen_ended = terminated is not None or phase in ("Succeeded", "Failed")
     ended = said_end or seen_ended
     exit_code, end_reason = _exit(report if said_end else None, terminated, status)
+    lost = _lost(status)
     return Worker(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -117,8 +129,9 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         logs_complete=upload is not None and upload.complete,
         logs_error=upload.error if upload is not None else "",
         pool=names.get(labels.POOL, ""),
-        ready=labels.POOL in names and (_said_ready(report) or _ready(status)),
+        ready=labels.POOL in names and not lost and (_said_ready(report) or _is(status, "Ready", "True")),
         unused=ended and labels.POOL in names and _never_began(report, terminated),
+        lost=lost,
         starved=_cpu_request(pod) == labels.IDLE_CPU,
         heap_mib=_number(notes.get(labels.HEAP, "0")),
         image=_container(pod).get("image", ""),
@@ -185,8 +198,17 @@ def _container(pod: dict[str, Any]) -> dict[str, Any]:
     return containers[0]
 
 
-def _ready(status: dict[str, Any]) -> bool:
-    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in status.get("conditions") or ())
+def _is(status: dict[str, Any], condition: str, value: str) -> bool:
+    return any(c.get("type") == condition and c.get("status") == value for c in status.get("conditions") or ())
+
+
+def _lost(status: dict[str, Any]) -> bool:
+    """Whether the cluster has lost its node: then it takes back that the pod is ready, and nothing else.
+
+    A kubelet never says so itself: without readiness gates it sets both conditions alike.
+    Source: Kubernetes, pkg/controller/util/node, MarkPodsNotReady.
+    """
+    return _is(status, "Ready", "False") and _is(status, "ContainersReady", "True")
 
 
 def _container_state(status: dict[str, Any]) -> dict[str, Any]:
