@@ -175,7 +175,9 @@ PROPERTIES = {f"spark.x{number}": "1" for number in range(101)}
         (application(autoStopConfiguration={"idleTimeoutMinutes": 0}), ["greater than or equal to 1"]),
         (application(schedulerConfiguration={"queueTimeoutMinutes": 5}), ["greater than or equal to 15"]),
         (application(releaseLabel=""), ["spec.releaseLabel", "at least 1 chars long"]),
-        (application(initialCapacity={"TEZ_TASK": {"workerCount": 1}}), ["keys must be DRIVER or EXECUTOR"]),
+        (application(initialCapacity={"TEZ_TASK": {"workerCount": 1}}), ["keys match ^(DRIVER|EXECUTOR)"]),
+        (application(initialCapacity={"EXECUTOR_": {"workerCount": 1}}), ["keys match ^(DRIVER|EXECUTOR)"]),
+        (application(tags={"k,": "v"}), ["spec.tags", "keys match ^[A-Za-z0-9 /_.:=+@-]+$"]),
         (
             application(runtimeConfiguration=[{"classification": "spark-defaults", "properties": PROPERTIES}]),
             ["spec.runtimeConfiguration[0].properties: Too many", "must have at most 100 items"],
@@ -212,7 +214,7 @@ def test_an_application_can_be_changed_but_for_type_and_name(resources: Resource
     resources.change(APPLICATION, "changing", {"releaseLabel": "spark-4.2.0", "maximumCapacity": None})
     pool = {"workerCount": 1}
     resources.change(
-        APPLICATION, "changing", {"initialCapacity": {"DRIVER": pool, "EXECUTOR": pool, "EXECUTOR_b": pool}}
+        APPLICATION, "changing", {"initialCapacity": {"DRIVER": pool, "EXECUTOR": pool, "EXECUTOR_4vcpu": pool}}
     )
     with pytest.raises(Refused, match="name cannot be changed"):
         resources.change(APPLICATION, "changing", {"name": "two"})

@@ -12,7 +12,7 @@ from ember.handlers.carry_out import Failed, Hands
 from ember.kube.apply import Applier
 from ember.kube.errors import Forbidden
 from ember.kube.index import Index, Kind
-from ember.plan.actions import Action, Announce, Claim, CreateWarm, DeleteWorker, Plan, SetRunStatus
+from ember.plan.actions import Action, Announce, Claim, CreateExecutor, CreateWarm, DeleteWorker, Plan, SetRunStatus
 from ember.store import Store
 from ember.telemetry.metrics import OperatorMetrics
 from tests.support.shards import KEY, World
@@ -26,13 +26,16 @@ class Refusing:
     """An API server that takes nothing but deletions."""
 
     def __init__(self) -> None:
+        self.refuses = True
         self.deleted: list[str] = []
         self.told: list[str] = []
         self.second = asyncio.Event()
 
-    async def create_pod(self, pod: dict[str, Any]) -> None:
-        """Refuse."""
-        raise Forbidden("quota")
+    async def create_pod(self, pod: dict[str, Any]) -> dict[str, Any]:
+        """Refuse, until it is told otherwise."""
+        if self.refuses:
+            raise Forbidden("quota")
+        return pod
 
     async def apply_status(self, *_: object) -> None:
         """Refuse."""
@@ -148,3 +151,25 @@ def test_a_claim_for_an_executor_that_spark_has_withdrawn_is_not_made_or_taken_b
     assert (api.claims, api.stopped) == (1, [(claim.worker.name, "RemovedBySpark")])
     asyncio.run(hands.carry_out(Plan((claim,))))
     assert api.claims == 1
+
+
+def test_an_executor_that_is_refused_is_named_on_its_run_and_tried_alone_until_it_has_its_pod() -> None:
+    world, metrics = World().application(maximum=None), OperatorMetrics(CollectorRegistry())
+    world.job_run(state="RUNNING").driver(running=True).waits_for("run-1", 1, 2)
+    api = Refusing()
+    hands = Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
+    creations = world.actions(CreateExecutor)
+    assert len(creations) == 2
+    with pytest.raises(Failed, match="quota"):
+        asyncio.run(hands.carry_out(Plan(tuple(creations))))
+    (status,) = [action.status for action in world.actions(SetRunStatus)]
+    assert (status["state"], status["stateDetails"]) == ("RUNNING", "an executor waits: quota")
+    assert [(a.type, a.reason) for a in world.actions(Announce)] == [("Warning", "ExecutorRefused")]
+    world.job_run(state="RUNNING", status=status)
+    assert world.actions(Announce) == [], "it is said once"
+    (creation,) = world.actions(CreateExecutor)
+    api.refuses = False
+    asyncio.run(hands.carry_out(Plan((creation,))))
+    (status,) = [action.status for action in world.actions(SetRunStatus)]
+    assert "stateDetails" not in status
+    assert [action.request.executor_id for action in world.actions(CreateExecutor)] == ["2"]

@@ -7,6 +7,7 @@ import pytest
 from ember.kube.index import Kind
 from ember.model import labels
 from ember.plan.actions import (
+    Announce,
     Claim,
     CreateDriver,
     CreateExecutor,
@@ -139,6 +140,24 @@ def test_a_slip_in_the_application_ends_no_run_that_is_under_way(slip: dict[str,
     world.plan()
     change_application(world, **slip).waits_for("run-1", 1).later(120)
     assert written(world) in ("", "RUNNING")
+
+
+def test_a_run_that_cannot_be_planned_any_more_goes_on_counts_and_says_that_it_gets_no_executors() -> None:
+    scheduler = {"maxConcurrentRuns": 1}
+    world = World().application(maximum=None, schedulerConfiguration=scheduler)
+    world.job_run(state="RUNNING", age=9, parameters="")
+    world.driver(running=True).waits_for("run-1", 1)
+    change_application(world, maximumCapacity={"cpu": "2 vCPU", "memory": "8 GB"})
+    world.gatherer.forget("uid-run-1")  # another operator has taken over
+    assert not world.actions(CreateExecutor)
+    (status,) = [a.status for a in world.actions(SetRunStatus)]
+    assert status["state"] == "RUNNING"
+    assert status["stateDetails"].startswith("there are no further executors: maximumCapacity")
+    assert [(a.type, a.reason) for a in world.actions(Announce) if a.kind == "JobRun"] == [("Warning", "NoExecutors")]
+    world.job_run("run-2")
+    assert next(a.status for a in world.actions(SetRunStatus) if a.key[1] == "run-2")["stateDetails"].startswith(
+        "maxConcurrentRuns: 1 runs are active"
+    )
 
 
 def test_a_slip_fails_runs_that_wait_only_after_a_minute_of_it() -> None:

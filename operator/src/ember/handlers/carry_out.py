@@ -139,7 +139,7 @@ class Hands:
 
     @asynccontextmanager
     async def _noting_problems(self, uid: str) -> AsyncIterator[None]:
-        """Remember why a run could not get its driver, for its status."""
+        """Remember why a run could not get its driver, for its status and for how long that is tried."""
         try:
             yield
         except (StoreRefused, Forbidden, Invalid, AlreadyExists) as error:
@@ -168,7 +168,7 @@ class Hands:
                 # Its driver has withdrawn it meanwhile, when there was no pod yet which could be told to stop.
                 await self._applier.stop_pod(worker.namespace, worker.name, worker.uid, labels.REMOVED_BY_SPARK)
                 return
-            self._index.remove_waiting((action.request.namespace, action.request.pod_name))
+            self._served(action.request)
         else:
             async with self._noting_problems(action.owner["uid"]):
                 await self._event_log(action.event_log_uri, worker.namespace)
@@ -204,9 +204,14 @@ class Hands:
             self._given(await self._applier.create_pod(action.pod), "cold")
         except (Forbidden, Invalid) as error:
             # The request goes on waiting; the next plan tries again, after a pause.
-            log.warning("an executor's pod was refused", extra={"pod": request.pod_name, "error": str(error)})
+            self._problem(request.run_uid, "ExecutorRefused", error)
             raise Failed(str(error)) from error
+        self._served(request)
+
+    def _served(self, request: ExecutorRequest) -> None:
+        """An executor has its pod: whatever was in its way is over."""
         self._index.remove_waiting((request.namespace, request.pod_name))
+        self._gatherer.problems.pop(request.run_uid, None)
 
     def _waits(self, request: ExecutorRequest) -> bool:
         """False when its driver has withdrawn it since the plan was made."""

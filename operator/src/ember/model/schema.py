@@ -124,7 +124,7 @@ def _support_rules(node: Schema) -> list[Schema]:
 
 
 def _key_rules(keys: Schema) -> list[Schema]:
-    """Return the rules for the keys of a map. Patterns are left to the operator: their cost in CEL has no bound."""
+    """Return the rules for the keys of a map."""
     rules = []
     if "enum" in keys:
         names = ", ".join(keys["enum"])
@@ -134,6 +134,10 @@ def _key_rules(keys: Schema) -> list[Schema]:
                 "message": f"keys must be one of {names}",
             }
         )
+    if "pattern" in keys:
+        # Raw, so that a backslash is the pattern's own.
+        rule = {"rule": f"self.all(key, key.matches(r'{keys['pattern']}'))", "message": f"keys match {keys['pattern']}"}
+        rules.append(rule)
     if "maxLength" in keys:
         longest = keys["maxLength"]
         rules.append(

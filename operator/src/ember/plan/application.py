@@ -160,27 +160,30 @@ def _patience(need: Need, warming: list[Worker], shard: Shard) -> str:
 
 def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | None:
     """The run as the quota sees it; None when it wants nothing (any more)."""
-    if not run.live or run.plan is None or run.invalid or run.state is JobRunState.CANCELLING:
+    driver, plan = run.driver, run.plan
+    if not run.live or run.state is JobRunState.CANCELLING:
         return None
-    driver = run.driver
     if driver is not None and (driver.ended or driver.deleting):
+        return None
+    executors = sum(1 for e in run.executors if not e.ended)
+    if driver is not None and plan is None:  # it goes on with what it has, and counts among those that are active
+        nothing = Need(Capacity.zero(), 0, cold="nothing can be planned for it")
+        return Claimant(run.key, nothing, nothing, run.created_at, admitted=True, executors=executors)
+    if plan is None or run.invalid:
         return None
     if driver is None and shard.application is not None and shard.application.invalid:
         return None
-    need = Need(run.plan.driver, run.plan.driver_heap_mib, run.driver_cold)
+    need = Need(plan.driver, plan.driver_heap_mib, run.driver_cold)
+    image = driver.image if driver is not None else ""
     return Claimant(
         key=run.key,
         driver=need,
-        executor=Need(
-            run.plan.executor,
-            run.plan.executor_heap_mib,
-            run.plan.executor_cold,
-            driver.image if driver is not None else "",
-        ),
+        executor=Need(plan.executor, plan.executor_heap_mib, plan.executor_cold, image),
         created_at=run.created_at,
         admitted=driver is not None,
-        executors=sum(1 for e in run.executors if not e.ended),
-        waiting=run.waiting if driver is not None else (),
+        executors=executors,
+        # While they are refused, one is enough to see when that is over.
+        waiting=() if driver is None else run.waiting[:1] if run.problem is not None else run.waiting,
         zone=driver.zone if driver is not None else "",
         patience=_patience(need, warming, shard),
     )

@@ -38,7 +38,7 @@ def judge(run: RunView, shard: Shard, *, admitted: bool, held_back: str) -> Verd
         or _out_of_time(run, shard)
         or _stuck(run, shard)
         or _waiting(run, admitted, held_back)
-        or _going(run)
+        or _going(run, shard)
     )
     # What is seen may be older than what was written, or a driver may be replaced: a state never goes back.
     return seen if allowed(run.state, seen.state) else replace(seen, state=run.state)
@@ -133,8 +133,8 @@ def _waiting(run: RunView, admitted: bool, held_back: str) -> Verdict | None:
     return Verdict(run.state or JobRunState.SUBMITTED, "Submitted", run.status.state_details or "")
 
 
-def _going(run: RunView) -> Verdict:
-    """How far the driver is."""
+def _going(run: RunView, shard: Shard) -> Verdict:
+    """How far the driver is, and why it gets no executors, if it gets none."""
     driver = run.driver
     if driver is None or not driver.scheduled:
         waits = driver.stuck if driver is not None and driver.stuck else "the driver's pod is being created"
@@ -142,7 +142,16 @@ def _going(run: RunView) -> Verdict:
         return Verdict(JobRunState.PENDING, "DriverPending", message)
     if not driver.started:
         return Verdict(JobRunState.SCHEDULED, "DriverScheduled", driver.stuck or "the driver starts")
+    if run.problem is not None and run.waiting:
+        return Verdict(JobRunState.RUNNING, run.problem.reason, f"an executor waits: {run.problem.message}")
+    if run.plan is None or shard.application is None or shard.application.spec is None:
+        return Verdict(JobRunState.RUNNING, "NoExecutors", f"there are no further executors: {_unplanned(run, shard)}")
     return Verdict(JobRunState.RUNNING, "DriverRunning", "")
+
+
+def _unplanned(run: RunView, shard: Shard) -> str:
+    """Why nothing can be planned for a run that has its driver: its application was changed meanwhile."""
+    return run.invalid or (shard.application.invalid if shard.application is not None else "")
 
 
 def _failed(reason: str, message: str, exit_code: int | None = None) -> Verdict:

@@ -24,8 +24,10 @@ def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
     if status == run.status or (waits_on and written_within(QUEUED_SECONDS, run, shard.now)):
         return []
     actions: list[Action] = [SetRunStatus(run.key, status.to_manifest())]
-    if verdict.state is not run.state and verdict.state is not JobRunState.PENDING:
-        kind = "Warning" if verdict.state is JobRunState.FAILED else "Normal"
+    # A run that goes on has nothing to say, unless it lacks something.
+    lacks = verdict.state is run.state is JobRunState.RUNNING and verdict.message and not run.status.state_details
+    if (verdict.state is not run.state and verdict.state is not JobRunState.PENDING) or lacks:
+        kind = "Warning" if verdict.state is JobRunState.FAILED or lacks else "Normal"
         message = verdict.message or f"the job run is {verdict.state}"
         actions.append(Announce("JobRun", run.key, kind, verdict.reason, message))
     return actions
