@@ -31,9 +31,7 @@ def end_worker(worker: Worker, shard: Shard, *, stop: bool, keeps_logs: bool) ->
     """What a worker that shall end, or has ended, needs next."""
     key = (worker.namespace, worker.name)
     if worker.ended:
-        waited = shard.now - (worker.ended_at or worker.created_at)
-        given_up = waited > shard.settings.logs.give_up_minutes * 60
-        if (worker.logs_complete or not keeps_logs or given_up) and not worker.deleting:
+        if (worker.logs_complete or not keeps_logs or logs.given_up(worker, shard)) and not worker.deleting:
             return [DeleteWorker(key, worker.uid)]
         return []
     if worker.abandoned:

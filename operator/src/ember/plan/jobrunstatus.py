@@ -14,7 +14,6 @@ from ember.plan.view import RunView, Shard, written_within
 
 QUEUED_SECONDS = 5.0
 """What a queued run waits for is not written oftener: it changes for all that wait with each that starts or ends."""
-LOGS_UPLOADED = "LogsUploaded"  # condition: every log of the run is complete in the store
 
 
 def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
@@ -36,20 +35,9 @@ def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
 def settle(run: RunView, shard: Shard) -> list[Action]:
     """What is still to be written of a run that is over: its first task, and whether its logs are all in the store."""
     now = datetime.fromtimestamp(shard.now, UTC)
-    status = run.status.updated(startup=_startup(run, shard, run.status))
-    if (
-        run.workers
-        and logs.prefixes(run, shard.application, shard.settings)
-        and all(worker.ended for worker in run.workers)
-    ):
-        missing = [worker for worker in run.workers if not worker.logs_complete]
-        error = next((worker.logs_error for worker in missing if worker.logs_error), "")
-        conditions = None
-        if not missing:
-            conditions = set_condition(run.status.conditions, LOGS_UPLOADED, "True", "Uploaded", "", now)
-        elif error:
-            conditions = set_condition(run.status.conditions, LOGS_UPLOADED, "False", "UploadFailing", error, now)
-        status = status.updated(conditions=conditions) if conditions is not None else status
+    status = run.status.updated(
+        startup=_startup(run, shard, run.status), conditions=logs.say(run, shard, run.status.conditions, over=True)
+    )
     if status == run.status:
         return []
     return [SetRunStatus(run.key, status.updated(updated_at=now).to_manifest())]
@@ -60,6 +48,15 @@ def _status(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
     now = datetime.fromtimestamp(shard.now, UTC)
     old = run.status
     changed = verdict.state is not old.state
+    conditions = set_condition(
+        list(old.conditions or ()),
+        "Complete",
+        "True" if is_terminal(verdict.state) else "False",
+        verdict.reason,
+        verdict.message,
+        now,
+        observed_generation=run.generation,
+    )
     update: dict[str, object] = {
         "state": verdict.state,
         "state_details": verdict.message,
@@ -71,15 +68,7 @@ def _status(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
         "driver_pod": run.driver.name if run.driver is not None else old.driver_pod,
         "executors": _executors(run, old),
         "startup": _startup(run, shard, old),
-        "conditions": set_condition(
-            list(old.conditions or ()),
-            "Complete",
-            "True" if is_terminal(verdict.state) else "False",
-            verdict.reason,
-            verdict.message,
-            now,
-            observed_generation=run.generation,
-        ),
+        "conditions": logs.say(run, shard, conditions, over=is_terminal(verdict.state)),
     }
     update |= _locations(run, shard)
     if changed:

@@ -1,14 +1,21 @@
-"""Where a run's logs and Spark event logs go: EMR Serverless's layout.
+"""Where a run's logs and Spark event logs go, in EMR Serverless's layout, and whether they are there.
 
 Source: EMR Serverless user guide, "Logging and storing logs".
 """
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 from ember.model import labels
+from ember.model.conditions import Condition, condition_of, set_condition
 from ember.model.monitoring import merge_monitoring
 from ember.model.settings import Settings
 from ember.plan import ids
-from ember.plan.view import ApplicationView, RunView
+from ember.plan.view import ApplicationView, RunView, Shard
 from ember.plan.workers import Worker
+
+UPLOADED = "LogsUploaded"  # condition: every log of the run is complete in the store
+_SETTLED = ("Uploaded", "GivenUp", "DriverGone")  # its reasons that nothing changes any more
 
 
 def prefixes(run: RunView, application: ApplicationView | None, settings: Settings) -> list[str]:
@@ -45,3 +52,33 @@ def worker_prefixes(run_prefixes: list[str], worker: Worker) -> list[str]:
     """The prefixes of one worker's `stdout.gz` and `stderr.gz`."""
     folder = "SPARK_DRIVER" if worker.role == labels.DRIVER else f"SPARK_EXECUTOR/{worker.executor_id}"
     return [f"{prefix}{folder}/" for prefix in run_prefixes]
+
+
+def given_up(worker: Worker, shard: Shard) -> bool:
+    """Whether a worker's logs have had all the time they get, and are still not in the store."""
+    waited = shard.now - (worker.ended_at or worker.created_at)
+    return worker.ended and not worker.logs_complete and waited > shard.settings.logs.give_up_minutes * 60
+
+
+def say(run: RunView, shard: Shard, conditions: Sequence[Condition], *, over: bool) -> list[Condition]:
+    """The run's conditions with what is known of its logs; while it is not over, only what is lost already."""
+    held = condition_of(conditions, UPLOADED)
+    if (held is not None and held.reason in _SETTLED) or not prefixes(run, shard.application, shard.settings):
+        return list(conditions)
+    now = datetime.fromtimestamp(shard.now, UTC)
+    missing = [worker for worker in run.workers if not worker.logs_complete]
+    lost = next((worker for worker in missing if given_up(worker, shard)), None)
+    error = next((worker.logs_error for worker in missing if worker.ended and worker.logs_error), "")
+    if lost is not None:
+        why = f"the logs of {lost.name} were given up: {lost.logs_error or 'nothing was heard of them'}"
+        return set_condition(conditions, UPLOADED, "False", "GivenUp", why, now)
+    if not over:
+        return list(conditions)
+    if run.driver is None and run.status.driver_pod and not run.unused:  # it is the last that Ember deletes
+        why = "the driver's pod was gone before its logs were known to be complete"
+        return set_condition(conditions, UPLOADED, "Unknown", "DriverGone", why, now)
+    if run.workers and not missing:
+        return set_condition(conditions, UPLOADED, "True", "Uploaded", "", now)
+    if error:
+        return set_condition(conditions, UPLOADED, "False", "UploadFailing", error, now)
+    return list(conditions)

@@ -77,9 +77,10 @@ def decide(
 ) -> Decision:
     """Grant what fits, in this order: the promised first executors, drivers (oldest first), further executors in turn.
 
-    `used` is what all of the application's pods hold, `idle` its claimable pre-initialized workers, `unusable`
-    those that are outdated or cannot start, `going` what workers hold that will soon be gone. While a run waits for capacity, running ones get no further executors: what they release
-    goes to the one that waits (EMR Serverless queues first in, first out).
+    `used` is what all of the application's pods hold, `idle` its claimable pre-initialized workers, `unusable` those
+    that are outdated or cannot start, `going` what workers hold that will soon be gone. While a run waits for
+    capacity, running ones get no further executors: what they release goes to the one that waits (EMR Serverless
+    queues first in, first out).
     """
     round_ = _Round(maximum, used, list(runs), max_concurrent_runs, list(idle))
     round_.promised_executors()
