@@ -12,7 +12,17 @@ from ember.handlers.carry_out import Failed, Hands
 from ember.kube.apply import Applier
 from ember.kube.errors import Forbidden
 from ember.kube.index import Index, Kind
-from ember.plan.actions import Action, Announce, Claim, CreateExecutor, CreateWarm, DeleteWorker, Plan, SetRunStatus
+from ember.plan.actions import (
+    Action,
+    Announce,
+    Claim,
+    CreateDriver,
+    CreateExecutor,
+    CreateWarm,
+    DeleteWorker,
+    Plan,
+    SetRunStatus,
+)
 from ember.store import Store
 from ember.telemetry.metrics import OperatorMetrics
 from tests.support.shards import KEY, World
@@ -173,3 +183,21 @@ def test_an_executor_that_is_refused_is_named_on_its_run_and_tried_alone_until_i
     (status,) = [action.status for action in world.actions(SetRunStatus)]
     assert "stateDetails" not in status
     assert [action.request.executor_id for action in world.actions(CreateExecutor)] == ["2"]
+
+
+class Silent:
+    """A store that does not answer."""
+
+    async def ensure_marker(self, _uri: str, *, namespace: str) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+
+def test_a_store_that_does_not_answer_holds_up_nothing_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carry_out, "_STORE_SECONDS", 0.01)
+    world, metrics = World(store={"managedLogUri": "s3://managed"}).application(), OperatorMetrics(CollectorRegistry())
+    creations = world.job_run().actions(CreateDriver)
+    hands = Hands(world.index, cast("Applier", Refusing()), cast("Store", Silent()), world.gatherer, metrics)
+    with pytest.raises(Failed, match="no answer within"):
+        asyncio.run(asyncio.wait_for(hands.carry_out(Plan(tuple(creations))), 10))
+    assert world.gatherer.problems["uid-run-1"].reason == "StoreUnavailable"

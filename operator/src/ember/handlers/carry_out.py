@@ -22,6 +22,7 @@ from ember.telemetry.metrics import OperatorMetrics
 log = logging.getLogger(__name__)
 _EVENTS_LATER = 1.5  # seconds
 _LAST_EVENTS = 3.0  # seconds: an operator that ends because the API server is away has none to tell
+_STORE_SECONDS = 5.0  # that the store gets: all else that was planned for the application waits with it
 _STATUS = (actions.SetRunStatus, actions.SetApplicationStatus)
 
 
@@ -134,8 +135,13 @@ class Hands:
             self._metrics.claim_wait_seconds.labels(action.worker.role).observe(max(0.0, time.time() - asked))
 
     async def _event_log(self, uri: str | None, namespace: str) -> None:
-        if uri is not None:
-            await self._store.ensure_marker(uri, namespace=namespace)
+        if uri is None:
+            return
+        try:
+            async with asyncio.timeout(_STORE_SECONDS):
+                await self._store.ensure_marker(uri, namespace=namespace)
+        except TimeoutError as error:
+            raise StoreUnavailable(f"no answer within {_STORE_SECONDS:g} s for {uri}", "Timeout") from error
 
     @asynccontextmanager
     async def _noting_problems(self, uid: str) -> AsyncIterator[None]:
