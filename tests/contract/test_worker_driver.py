@@ -33,6 +33,11 @@ JAVA = """
                 Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println(slowly("last words"))));
                 return;
             }
+            if (arguments[0].equals("paths")) {
+                System.out.println(Files.readString(Path.of(ClassLoader.getSystemResource("own.txt").toURI())));
+                System.out.println(System.getenv("LD_LIBRARY_PATH"));
+                return;
+            }
             if (arguments[0].equals("memory")) System.out.println(new byte[2000000000]);
             String token = Files.readString(Path.of(System.getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")));
             URI uri = URI.create(System.getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
@@ -193,6 +198,13 @@ def test_shutdown_hooks_have_their_say(pod: Pod, jar: Path) -> None:
     pod.start().wait()
     assert (pod.code, pod.ended["reason"]) == (0, "exit code 0")
     assert pod.stdout == f"JAVA 1 hook\nlast words\n{END_MARK}\n"
+
+
+def test_the_runs_own_class_path_and_library_path_come_first(pod: Pod, jar: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("found")
+    pod.env = {"EMBER_CLASS_PATH": str(tmp_path), "EMBER_LIBRARY_PATH": "/own", "LD_LIBRARY_PATH": "/image"}
+    pod.broker.assign(**driver("--class", "Job", str(jar), "paths"))
+    assert pod.start().wait().stdout == f"JAVA 1 paths\nfound\n/own:/image\n{END_MARK}\n"
 
 
 def test_a_job_that_cannot_be_found(pod: Pod) -> None:

@@ -12,6 +12,7 @@ from ember.kube.index import Change, Index, Key, Kind, application_of_pod, appli
 from ember.model.states import JobRunState
 from ember.plan.actions import Plan, SetRunStatus
 from ember.plan.application import plan_shard
+from ember.plan.warmups import WarmUps
 from ember.telemetry.metrics import OperatorMetrics
 
 log = logging.getLogger(__name__)
@@ -22,24 +23,37 @@ class Reconciler:
 
     def __init__(self, index: Index, gatherer: Gatherer, hands: Hands, metrics: OperatorMetrics) -> None:
         self._index, self._gatherer, self._hands, self._metrics = index, gatherer, hands, metrics
+        self._failed_warm_ups: dict[Key, int] = {}
         self.queue = KeyedQueue(self.reconcile)
         index.subscribe(self._on_change)
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one application and its runs a step further. Raises NotDone when some of the plan failed."""
         began = time.monotonic()
-        plan = plan_shard(self._gatherer.shard(key))
-        self._record(plan)
         try:
+            shard = self._gatherer.shard(key)
+            plan = plan_shard(shard)
+            self._record_warm_ups(key, shard.warm_ups)
+            self._record(plan)
             await self._hands.carry_out(plan)
-        except Failed as error:
+        except Exception as error:
             self._metrics.reconcile_errors.labels("EMRApplication").inc()
+            if not isinstance(error, Failed):
+                raise
             names = {"namespace": key[0], "application": key[1]}
             log.warning("not all could be done", extra={**names, "error": str(error)})
             raise NotDone from error
         finally:
             self._metrics.reconcile_seconds.labels("EMRApplication").observe(time.monotonic() - began)
         return plan.look_again_in
+
+    def _record_warm_ups(self, key: Key, known: WarmUps) -> None:
+        """One line and one count for warm-ups that failed since the last time."""
+        more = known.failed - self._failed_warm_ups.get(key, 0)
+        if more:
+            self._failed_warm_ups[key] = known.failed
+            self._metrics.warm_ups_failed.labels(*key).inc(more)
+            log.warning("a warm-up failed: %s", known.failure, extra={"namespace": key[0], "application": key[1]})
 
     def _record(self, plan: Plan) -> None:
         """One line and one count for each run that enters another state."""

@@ -54,10 +54,6 @@ REFUSED: Mapping[str, str] = {
     "spark.kubernetes.memoryOverheadFactor": _FACTOR,
     "spark.emr-serverless.": _LATER,
     "spark.kubernetes.": _PODS,
-    "spark.driver.extraClassPath": _LATER,
-    "spark.driver.extraLibraryPath": _LATER,
-    "spark.executor.extraClassPath": _LATER,
-    "spark.executor.extraLibraryPath": _LATER,
     "spark.driver.resource.": _LATER,
     "spark.executor.resource.": _LATER,
 }

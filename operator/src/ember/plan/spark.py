@@ -44,6 +44,7 @@ EMR_DEFAULTS = {
     # The UI answers whoever reaches its port: off until it stands behind Ember's own authentication.
     "spark.ui.enabled": "false",
 }
+_VARIABLES = {labels.DRIVER: "spark.emr-serverless.driverEnv.", labels.EXECUTOR_ROLE: "spark.executorEnv."}
 _LAUNCHER = "/opt/ember/lib"  # where it is in the image
 # How many executors a job with no limit of its own may have when the application has no maximum either.
 NO_LIMIT = 10_000
@@ -98,8 +99,8 @@ def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Setting
         driver_options=tuple(java_options(properties, labels.DRIVER)),
         driver_cold=why_cold(properties, labels.DRIVER),
         executor_cold=why_cold(properties, labels.EXECUTOR_ROLE),
-        driver_environment=_environment(properties, "spark.emr-serverless.driverEnv."),
-        executor_environment=_environment(properties, "spark.executorEnv."),
+        driver_environment=_environment(properties, labels.DRIVER),
+        executor_environment=_environment(properties, labels.EXECUTOR_ROLE),
     )
 
 
@@ -227,9 +228,16 @@ def _executors(text: str) -> int:
     return int(text)
 
 
-def _environment(properties: dict[str, str], prefix: str) -> dict[str, str]:
-    """The variables that a run wants for its workers. The launcher, too, is found by PYTHONPATH."""
+def _environment(properties: Mapping[str, str], role: str) -> dict[str, str]:
+    """The variables that a run wants for its workers, and the paths of their JVMs, which the launcher prepends.
+
+    The launcher, too, is found by PYTHONPATH.
+    """
+    prefix = _VARIABLES[role]
     found = {name.removeprefix(prefix): value for name, value in properties.items() if name.startswith(prefix)}
     if "PYTHONPATH" in found:
         found["PYTHONPATH"] = f"{_LAUNCHER}:{found['PYTHONPATH']}"
+    for name, variable in (("extraClassPath", "EMBER_CLASS_PATH"), ("extraLibraryPath", "EMBER_LIBRARY_PATH")):
+        if path := properties.get(f"spark.{role}.{name}"):
+            found[variable] = path
     return found

@@ -21,6 +21,7 @@ class WarmUps:
     """What a plan may know of an application's warm-ups."""
 
     failures: int = 0  # in a row
+    failed: int = 0  # ever
     failed_at: float = 0.0
     failure: str = ""  # what the last one said
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # by role
@@ -49,7 +50,8 @@ class WarmUpHistory:
             if worker.ready and not worker.ended:
                 self.known = self._succeeded(worker)
             elif not worker.ready and (worker.ended or overdue(worker, now)):
-                self.known = self._failed(worker, now)
+                why = worker.end_reason or worker.stuck or f"not ready after {TIMEOUT:.0f} s"
+                self.known = self._failed(why, now)
             else:
                 continue
             self._counted.add(worker.uid)
@@ -59,7 +61,7 @@ class WarmUpHistory:
     def refused(self, why: str, now: float) -> None:
         """Take in that pods could not even be created. Those that were tried together count once."""
         if not self.known.paused(now):
-            self.known = replace(self.known, failures=self.known.failures + 1, failed_at=now, failure=why)
+            self.known = self._failed(why, now)
 
     def _succeeded(self, worker: Worker) -> WarmUps:
         known, seconds = self.known, dict(self.known.seconds)
@@ -67,11 +69,11 @@ class WarmUpHistory:
             took = worker.ready_at - worker.created_at
             old = seconds.get(worker.role, took)
             seconds[worker.role] = old + _NEWEST_COUNTS * (took - old)
-        return WarmUps(0, known.failed_at, "", seconds)
+        return replace(known, failures=0, failure="", seconds=seconds)
 
-    def _failed(self, worker: Worker, now: float) -> WarmUps:
-        why = worker.end_reason or worker.stuck or f"not ready after {TIMEOUT:.0f} s"
-        return replace(self.known, failures=self.known.failures + 1, failed_at=now, failure=why)
+    def _failed(self, why: str, now: float) -> WarmUps:
+        known = self.known
+        return replace(known, failures=known.failures + 1, failed=known.failed + 1, failed_at=now, failure=why)
 
 
 def overdue(worker: Worker, now: float) -> bool:

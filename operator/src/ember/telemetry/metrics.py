@@ -93,12 +93,17 @@ class OperatorMetrics:
     def _declare_workers(self, make: Declarations, run: tuple[str, str]) -> None:
         self.workers_warm = make.gauge(
             "ember_workers_warm",
-            "Pre-initialized workers by worker type (the key of initialCapacity), size and state: wanted, warming, "
-            "idle or claimed.",
+            "Pre-initialized workers by worker type (driver or executor), size and state: wanted, warming, idle or "
+            "claimed.",
             *run,
             "worker_type",
             "size",
             "state",
+        )
+        self.warm_ups_failed = make.counter(
+            "ember_warm_ups_failed_total",
+            "Pre-initialized workers that did not get warm, or whose pod was refused.",
+            *run,
         )
         self.workers_given = make.counter(
             "ember_workers_given_total",

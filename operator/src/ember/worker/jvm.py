@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shlex
 import signal
 import struct
 import threading
@@ -43,8 +44,16 @@ def command(settings: Settings, options: Iterable[str]) -> list[str]:
     # 40 take two minutes; the bound is spark.kubernetes.driver.requestTimeout.
     patience = ["-Dkubernetes.request.retry.backoffLimit=40"]
     paths = settings.paths
-    own = [note, *scaling, *room, *encoding, *patience]
+    own = [note, *scaling, *room, *encoding, *patience, *_class_path(settings)]
     return [str(paths.java), f"@{paths.java_args}", *own, *options, *heap, MAIN_CLASS]
+
+
+def _class_path(settings: Settings) -> list[str]:
+    """The run's own class path before Spark's, as Spark has it; the image's class data archive then does not fit."""
+    if not settings.class_path:
+        return []
+    words = shlex.split(settings.paths.java_args.read_text())
+    return ["-cp", f"{settings.class_path}:{words[words.index('-cp') + 1]}"]
 
 
 def out_of_memory_note(settings: Settings) -> Path:
@@ -64,6 +73,8 @@ def environment(settings: Settings, base: Mapping[str, str], extra: Mapping[str,
         "_PYSPARK_DRIVER_CONN_INFO_PATH": str(_connection_file(settings)),
         **extra,
     }
+    if settings.library_path:
+        env["LD_LIBRARY_PATH"] = ":".join(filter(None, [settings.library_path, env.get("LD_LIBRARY_PATH")]))
     if "UTF-8" not in env.get("LC_ALL", env.get("LANG", "")).upper().replace("UTF8", "UTF-8"):
         env["LC_ALL"] = env["LANG"] = "C.UTF-8"
     return env

@@ -46,6 +46,8 @@ class Settings:
     broker_ca: str
     heap_mb: int | None
     warm: bool
+    class_path: str
+    library_path: str
     pod_ip: str
     pod_name: str
     credentials_port: int
@@ -67,6 +69,8 @@ class Settings:
             broker_ca=_pem(_required(env, "EMBER_BROKER_CA")),
             heap_mb=int(heap) if heap else None,
             warm=env.get("EMBER_WARM") == "1",
+            class_path=env.get("EMBER_CLASS_PATH", ""),
+            library_path=env.get("EMBER_LIBRARY_PATH", ""),
             pod_ip=_required(env, "POD_IP"),
             pod_name=_required(env, "POD_NAME"),
             credentials_port=int(env.get("EMBER_CREDENTIALS_PORT", CREDENTIALS_PORT)),
