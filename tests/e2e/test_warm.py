@@ -18,8 +18,8 @@ PROPERTIES = (
     "--name conform --conf spark.own=mine --conf spark.sql.shuffle.partitions=3 "
     "--conf spark.driver.extraJavaOptions=-Down=x"
 )
-# More than an idle driver has, and what an idle executor's JVM cannot take any more.
-COLD = "--conf spark.driver.memory=2g --conf spark.executor.extraJavaOptions=-Xss2m"
+# What a JVM takes only when it starts.
+COLD = "--driver-class-path /opt/spark/examples/jars/* --conf spark.executor.extraJavaOptions=-Xss2m"
 TWO = "--conf spark.dynamicAllocation.initialExecutors=2 --conf spark.dynamicAllocation.maxExecutors=2"
 
 

@@ -72,6 +72,8 @@ class WorkerSettings(SettingsModel):
     """Taints which workers tolerate, as in a pod."""
     priority_class_name: str = ""
     """PriorityClass of the workers."""
+    pod_annotations: dict[str, str] = Field(default_factory=dict)
+    """Annotations of the workers' pods, for instance `karpenter.sh/do-not-disrupt`."""
     termination_grace_period_seconds: PositiveInt = 30
     """Seconds a worker has to end before it is killed."""
 

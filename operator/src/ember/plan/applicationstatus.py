@@ -15,6 +15,7 @@ from ember.plan.view import ApplicationView, Shard, written_within
 
 QUIET_SECONDS = 1.0
 """What only counts is not written oftener than that: as a run starts, its workers need the API server more."""
+READY = "Ready"  # condition: the specification can be used
 POOL = "InitialCapacityReady"  # condition: the pre-initialized workers that are wanted are there
 _COMPLETE, _WARMING, _NOT_STARTED = _WELL = "Complete", "WarmingUp", "NotStarted"  # its reasons when all goes well
 
@@ -37,7 +38,15 @@ def show(
     if state is not old.state:
         message = details or f"the application is {state}"
         actions.append(Announce("EMRApplication", application.key, "Normal", state.title(), message))
-    return actions + _announce_pool(application, status)
+    return actions + _announce_slip(application, status) + _announce_pool(application, status)
+
+
+def _announce_slip(application: ApplicationView, status: EMRApplicationStatus) -> list[Action]:
+    """An Event when the specification cannot be used, and each time for another reason."""
+    old, new = condition_of(application.status.conditions, READY), condition_of(status.conditions, READY)
+    if new is None or new.status == "True" or (old is not None and old.message == new.message):
+        return []
+    return [Announce("EMRApplication", application.key, "Warning", new.reason, new.message)]
 
 
 def _answers(status: EMRApplicationStatus) -> dict[str, ConditionStatus]:
@@ -102,7 +111,7 @@ def _conditions(
     now, valid = datetime.fromtimestamp(shard.now, UTC), not application.invalid
     found = set_condition(
         application.status.conditions,
-        "Ready",
+        READY,
         "True" if valid else "False",
         "Ready" if valid else "InvalidSpec",
         application.invalid,

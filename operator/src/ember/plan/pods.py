@@ -37,7 +37,7 @@ class PodBuilder:
         identity["annotations"][labels.WORKER] = plan.driver.to_annotation()
         environment = plan.driver_environment | self._environment(labels.DRIVER, plan.driver_heap_mib)
         container = self._container(labels.DRIVER_CONTAINER, image, plan.driver, environment)
-        return _pod(meta["namespace"], name, identity, owner, self._spec(container, plan.driver))
+        return self._pod(meta["namespace"], name, identity, owner, self._spec(container, plan.driver))
 
     def executor(self, request: ExecutorRequest, driver: Object, application: str, plan: RunPlan, image: str) -> Object:
         """The pod of one executor, owned by its driver's pod: without its driver it goes too."""
@@ -45,15 +45,16 @@ class PodBuilder:
         identity["annotations"][labels.WORKER] = plan.executor.to_annotation()
         environment = plan.executor_environment | self._environment(labels.EXECUTOR_ROLE, plan.executor_heap_mib)
         container = self._container(labels.EXECUTOR_CONTAINER, image, plan.executor, environment)
-        return _pod(request.namespace, request.pod_name, identity, owner, self._spec(container, plan.executor))
+        spec = self._spec(container, plan.executor) | _near(driver["metadata"].get("labels", {}).get(labels.ZONE))
+        return self._pod(request.namespace, request.pod_name, identity, owner, spec)
 
     def template(self, shape: Shape, image: str, *, reserved: bool) -> str:
         """A hash of all that such a worker is made of: a pod with another one is not what would be made now."""
         key = (shape.kind, image, shape.capacity, reserved)
         if key not in self._templates:
             spec = self._warm_spec(shape, image, reserved=reserved)
-            made_of = json.dumps([shape.kind, shape.capacity.to_annotation(), spec], sort_keys=True)
-            self._templates[key] = hashlib.sha256(made_of.encode()).hexdigest()[:10]
+            made_of = [shape.kind, shape.capacity.to_annotation(), spec, self.settings.workers.pod_annotations]
+            self._templates[key] = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:10]
         return self._templates[key]
 
     def warm(self, application: Object, shape: Shape, image: str, name: str, *, reserved: bool) -> Object:
@@ -73,7 +74,7 @@ class PodBuilder:
             },
         }
         owner = _owner(labels.API_VERSION, "EMRApplication", meta["name"], meta["uid"])
-        return _pod(meta["namespace"], name, identity, owner, self._warm_spec(shape, image, reserved=reserved))
+        return self._pod(meta["namespace"], name, identity, owner, self._warm_spec(shape, image, reserved=reserved))
 
     def _warm_spec(self, shape: Shape, image: str, *, reserved: bool) -> Object:
         environment = {**self._environment(shape.role, shape.heap_mib), "EMBER_WARM": "1"}
@@ -96,6 +97,16 @@ class PodBuilder:
         """The resources of a pre-initialized worker once a run has claimed it, by the name of its container."""
         name = labels.DRIVER_CONTAINER if worker.role == labels.DRIVER else labels.EXECUTOR_CONTAINER
         return {name: self._resources(worker.capacity)}
+
+    def _pod(self, namespace: str, name: str, identity: Object, owner: Object, spec: Object) -> Object:
+        annotations = self.settings.workers.pod_annotations | identity["annotations"]
+        metadata = {"namespace": namespace, "name": name, "ownerReferences": [owner], **identity}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": metadata | {"annotations": annotations},
+            "spec": spec,
+        }
 
     def _spec(self, container: Object, size: Capacity) -> Object:
         workers = self.settings.workers
@@ -178,9 +189,13 @@ class PodBuilder:
         return environment
 
 
-def _pod(namespace: str, name: str, identity: Object, owner: Object, spec: Object) -> Object:
-    metadata = {"namespace": namespace, "name": name, "ownerReferences": [owner], **identity}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+def _near(zone: str | None) -> Object:
+    """The part of a specification that puts a pod into a zone, where there is room."""
+    if not zone:
+        return {}
+    here = {"matchExpressions": [{"key": labels.ZONE, "operator": "In", "values": [zone]}]}
+    preferred = [{"weight": 100, "preference": here}]
+    return {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}}
 
 
 def executor_assignment(request: ExecutorRequest) -> Object:
