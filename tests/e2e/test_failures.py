@@ -1,8 +1,13 @@
 """Runs that cannot work, or fail: the status says why, and the logs are kept."""
 
+from functools import partial
+
 import pytest
 
-from tests.support.e2e.manifests import job_run
+from local.install import NAMESPACE, TENANT
+from local.rollout import wait_until
+from tests.support.e2e.cluster import Cluster
+from tests.support.e2e.manifests import application, job_run
 from tests.support.e2e.run import Run
 
 submits = pytest.mark.submits
@@ -54,3 +59,23 @@ def test_a_size_that_no_worker_has(run: Run) -> None:
 @submits(job_run("sets-the-master", "leave.py", ["0"], parameters="--master local"))
 def test_a_parameter_that_is_ember_s(run: Run) -> None:
     run.fails("InvalidConfiguration", "--master is set by Ember")
+
+
+def test_a_slip_in_an_application_is_told_and_the_next_one_counts_it_up(cluster: Cluster) -> None:
+    slip = application("e2e-slip", cpu=2, memory=8)
+    try:
+        for times, release in ((1, "spark-0"), (2, "spark-1")):
+            cluster.apply([slip | {"spec": slip["spec"] | {"releaseLabel": release}}])
+            told = partial(_told, cluster, "e2e-slip", times, release)
+            wait_until(f"an Event about {release}", told, 60, cluster.kubectl, NAMESPACE)
+    finally:
+        cluster.kubectl.run("delete", "emrapp", "-n", TENANT, "e2e-slip", "--wait=false")
+
+
+def _told(cluster: Cluster, name: str, times: int, words: str) -> bool:
+    """Whether InvalidSpec was told of an application so often, the last time with these words."""
+    found = cluster.kubectl.get("emrapp", name, TENANT)
+    assert found is not None
+    events = [e for e in cluster.kubectl.list("events", TENANT) if e["reason"] == "InvalidSpec"]
+    own = [e for e in events if e["involvedObject"].get("uid") == found["metadata"]["uid"]]
+    return [(e["count"], words in e["message"]) for e in own] == [(times, True)]
