@@ -4,7 +4,7 @@ from typing import Any
 
 from ember.kube.index import Kind
 from ember.plan.actions import DeleteWorker, SetRunStatus
-from tests.support.shards import NAMESPACE, World
+from tests.support.shards import NAMESPACE, START, World
 
 
 def said(world: World) -> tuple[str, str, str]:
@@ -31,7 +31,11 @@ def keep(world: World) -> World:
 def running() -> World:
     """A run with a driver and an executor, whose logs are kept for a minute."""
     world = World(store={"managedLogUri": "s3://managed"}, logs={"giveUpMinutes": 1}).application()
-    return keep(world.job_run(state="RUNNING").driver(running=True).executor(number=1, running=True))
+    return keep(
+        world.job_run(state="RUNNING", status={"startedAt": START})
+        .driver(running=True)
+        .executor(number=1, running=True)
+    )
 
 
 def test_logs_are_uploaded_when_those_of_all_workers_are_complete() -> None:
@@ -59,6 +63,12 @@ def test_logs_that_were_given_up_while_it_ran_are_not_forgotten() -> None:
     keep(world).report("-driver", "ended", 0).uploaded("-driver")
     assert not world.shard().runs[0].executors
     assert said(world)[:2] == ("False", "GivenUp")
+
+
+def test_a_run_that_never_had_its_driver_running_has_no_logs_to_miss() -> None:
+    world = World(store={"managedLogUri": "s3://managed"}).application()
+    world.job_run(state="CANCELLING", status={"driverPod": "run-1-driver"})
+    assert said(world) == ("", "", "")
 
 
 def test_of_a_driver_that_is_gone_nobody_knows() -> None:

@@ -21,6 +21,7 @@ _INTERVAL = 5.0
 _MIB, _GIB = 1 << 20, 1 << 30
 _Labels = tuple[str, ...]
 _Values = Mapping[Gauge, Mapping[_Labels, float]]
+_Counting = defaultdict[Gauge, defaultdict[_Labels, float]]
 
 
 async def keep_gauges(gatherer: Gatherer, queue: KeyedQueue, metrics: OperatorMetrics) -> None:
@@ -55,7 +56,7 @@ class Board:
 def count(gatherer: Gatherer, metrics: OperatorMetrics) -> _Values:
     """What every gauge with labels shows now."""
     index = gatherer.index
-    values: defaultdict[Gauge, defaultdict[_Labels, float]] = defaultdict(lambda: defaultdict(float))
+    values: _Counting = defaultdict(lambda: defaultdict(float))
     states = Counter(str((a.get("status") or {}).get("state", "")) for a in index.all(Kind.APPLICATION))
     for shown in ApplicationState:
         values[metrics.applications][shown.value,] = states[shown.value]
@@ -70,9 +71,6 @@ def count(gatherer: Gatherer, metrics: OperatorMetrics) -> _Values:
         _executors(shard, key, metrics, values)
         _pool(shard, key, metrics, values)
     return values
-
-
-_Counting = defaultdict[Gauge, defaultdict[_Labels, float]]
 
 
 def _capacity(obj: Object, metrics: OperatorMetrics, values: _Counting) -> None:

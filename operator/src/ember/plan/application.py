@@ -175,6 +175,9 @@ def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | N
         return None
     need = Need(plan.driver, plan.driver_heap_mib, run.driver_cold)
     image = driver.image if driver is not None else ""
+    waiting = run.waiting if driver is not None else ()
+    if run.problem is not None:  # while they are refused, one is enough to see when that is over
+        waiting = waiting[:1]
     return Claimant(
         key=run.key,
         driver=need,
@@ -182,8 +185,7 @@ def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | N
         created_at=run.created_at,
         admitted=driver is not None,
         executors=executors,
-        # While they are refused, one is enough to see when that is over.
-        waiting=() if driver is None else run.waiting[:1] if run.problem is not None else run.waiting,
+        waiting=waiting,
         zone=driver.zone if driver is not None else "",
         patience=_patience(need, warming, shard),
     )

@@ -74,7 +74,7 @@ def say(run: RunView, shard: Shard, conditions: Sequence[Condition], *, over: bo
         return set_condition(conditions, UPLOADED, "False", "GivenUp", why, now)
     if not over:
         return list(conditions)
-    if run.driver is None and run.status.driver_pod and not run.unused:  # it is the last that Ember deletes
+    if run.driver is None and run.status.started_at is not None:  # it is the last that Ember deletes
         why = "the driver's pod was gone before its logs were known to be complete"
         return set_condition(conditions, UPLOADED, "Unknown", "DriverGone", why, now)
     if run.workers and not missing:

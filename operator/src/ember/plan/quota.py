@@ -55,7 +55,7 @@ class Decision:
     """What was decided in one round.
 
     `held_back` says for each run that was not admitted why; `released` are workers of the pool that make room for
-    the head of the queue; `left` is what of the maximum a refill of the pool may use (None: nothing is bounded).
+    the head of the queue; `used` is what is then used or promised: a refill of the pool may have the rest.
     """
 
     admitted: tuple[Admission, ...] = ()
