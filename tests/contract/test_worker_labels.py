@@ -5,13 +5,16 @@ from pathlib import Path
 
 import ember.worker
 from ember.model import labels
+from ember.plan.warm import READ_AT_START
 from ember.worker import endmark, settings
+from ember.worker.warm import fit
 
 
 def test_the_constants_are_the_same() -> None:
     assert endmark.END_MARK == labels.END_MARK
     assert settings.CREDENTIALS_PORT == labels.CREDENTIALS_PORT
     assert settings.READY_PORT == labels.READY_PORT
+    assert fit.READ_AT_START == READ_AT_START
     assert (settings.DRIVER, settings.EXECUTOR) == (labels.DRIVER, labels.EXECUTOR_ROLE)
 
 

@@ -42,7 +42,7 @@ class World:
     def __init__(self, **changes: Any) -> None:
         self.index, self.settings = Index(), settings(**changes)
         self.gatherer = Gatherer(self.index, self.settings, PodBuilder(self.settings, "CA"))
-        self.now = EPOCH
+        self.now = self.gatherer.since = EPOCH
 
     def application(self, state: str | None = "STARTED", maximum: int | None = 6, **spec: Any) -> "World":
         """An application whose maximum holds `maximum` vCPU, and as much memory as small workers need for it."""

@@ -31,7 +31,7 @@ def application(name: str) -> EMRApplication:
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_applications_ask_for_nothing_unsupported_nor_for_more_than_they_may(name: str) -> None:
     assert not unsupported(application(name).spec)
-    shapes(application(name).spec)
+    shapes(application(name).spec, {})
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)

@@ -1,6 +1,7 @@
 """The life of an application and its ceiling, as sentences."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -159,11 +160,16 @@ def test_no_decision_passes_the_maximum_and_each_live_run_can_have_an_executor(
         assert len(live) <= limit
 
 
+@cache
+def _an_idle_executor() -> Worker:
+    return World().application(maximum=None, initialCapacity=ONE_EXECUTOR).warm("executor").shard().pool[0]
+
+
 def _idle(*cpus: int) -> list[Worker]:
     """Idle pre-initialized executors of these sizes."""
-    made = World().application(maximum=None, initialCapacity=ONE_EXECUTOR).warm("executor").shard().pool[0]
+    made = _an_idle_executor()
     sizes = [Capacity(cpu=cpu, memory_mib=8192, disk_gib=20) for cpu in cpus]
-    return [replace(made, name=f"warm-{i}", capacity=size, heap_mib=99999) for i, size in enumerate(sizes)]
+    return [replace(made, name=f"warm-{i}", capacity=size, heap_mib=1024) for i, size in enumerate(sizes)]
 
 
 def test_a_pre_initialized_executor_that_another_run_was_promised_is_not_claimed() -> None:
@@ -189,6 +195,28 @@ def test_what_was_promised_is_kept_whoever_claims(runs: list[Claimant], sizes: l
     promised = decide(CapacityLimit(), used, [replace(run, waiting=()) for run in live], 99, idle).used
     tight = CapacityLimit(cpu=promised.cpu + spare, memory_mib=promised.memory_mib + spare * 2048)
     assert decide(tight, used, live, 99, idle).used.fits_within(tight)
+
+
+def test_a_run_gets_the_other_executor_when_the_best_was_promised() -> None:
+    small, large = (Capacity(cpu=cpu, memory_mib=2048, disk_gib=20) for cpu in (1, 2))
+    near, far = (replace(worker, zone=zone) for worker, zone in zip(_idle(2, 1), "ab", strict=True))
+    others = _claimant(1, small, large, True, 0, 0)
+    waits = replace(_claimant(2, small, small, True, 0, 1), zone="a")
+    (grant,) = decide(
+        CapacityLimit(cpu=5), Capacity(cpu=5, memory_mib=0, disk_gib=0), [others, waits], 9, [near, far]
+    ).granted
+    assert grant.worker is far
+
+
+def test_no_more_is_released_than_the_head_needs() -> None:
+    small, large = _idle(1, 2)
+    large = replace(large, capacity=Capacity(cpu=1, memory_mib=9000, disk_gib=20))
+    waits = _claimant(1, small.capacity, Capacity(cpu=2, memory_mib=9999, disk_gib=20), False, 0, 0)
+    waits = replace(waits, driver=Need(small.capacity, 0, cold="x"))
+    small = replace(small, capacity=Capacity(cpu=3, memory_mib=1000, disk_gib=20))
+    assert decide(
+        CapacityLimit(cpu=4), Capacity(cpu=4, memory_mib=0, disk_gib=0), [waits], 9, [small, large]
+    ).released == (small,)
 
 
 def test_what_is_going_anyway_costs_no_idle_worker_its_place() -> None:

@@ -3,7 +3,9 @@
 from typing import Any
 
 from ember.kube.index import Kind
+from ember.model import labels
 from ember.plan.actions import DeleteWorker, SetRunStatus
+from ember.plan.workers import STOP_TIMEOUT
 from tests.support.shards import NAMESPACE, START, World
 
 
@@ -63,6 +65,32 @@ def test_logs_that_were_given_up_while_it_ran_are_not_forgotten() -> None:
     keep(world).report("-driver", "ended", 0).uploaded("-driver")
     assert not world.shard().runs[0].executors
     assert said(world)[:2] == ("False", "GivenUp")
+
+
+def test_what_became_of_the_logs_is_said_even_when_no_pod_is_left() -> None:
+    world = running().report("-driver", "ended", 0)
+    world.index.remove(Kind.POD, (NAMESPACE, world._find("exec-1")["metadata"]["name"]))
+    keep(world)
+    assert said(world) == ("", "", "")
+    world.index.remove(Kind.POD, (NAMESPACE, world._find("-driver")["metadata"]["name"]))
+    assert said(world)[:2] == ("Unknown", "DriverGone")
+    assert not keep(world).shard().runs
+
+
+def test_an_executor_that_does_not_hear_its_stop_takes_its_logs_along() -> None:
+    world = running().executor(number=1, running=True, stop="RemovedBySpark")
+    meta = world._find("exec-1")["metadata"]
+    meta["annotations"][labels.STOPPED_AT] = START
+    assert said(world)[0] == ""
+    assert said(world.later(STOP_TIMEOUT + 1))[:2] == ("False", "GivenUp")
+
+
+def test_an_operator_that_was_away_waits_for_what_the_agents_say() -> None:
+    world = running().report("exec-1", "ended", 0).later(3600)
+    world.gatherer.since = world.now
+    assert said(world)[0] == ""
+    assert world.actions(DeleteWorker) == []
+    assert said(world.later(61))[:2] == ("False", "GivenUp")
 
 
 def test_a_run_that_never_had_its_driver_running_has_no_logs_to_miss() -> None:

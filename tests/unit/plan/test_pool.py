@@ -19,9 +19,10 @@ from ember.plan.actions import (
     SetRunStatus,
 )
 from ember.plan.pods import PodBuilder
-from ember.plan.warm import heap_of, why_cold
+from ember.plan.sizes import largest_heap
+from ember.plan.warm import why_cold
 from ember.plan.warmups import back_off
-from tests.support.shards import KEY, World, pod_status, settings
+from tests.support.shards import KEY, SMALL, World, pod_status, settings
 
 BIG = " ".join(f"--conf spark.{role}.{what}" for role in ("executor", "driver") for what in ("cores=2", "memory=3g"))
 
@@ -126,6 +127,29 @@ def test_what_a_warm_worker_cannot_serve_goes_cold(parameters: str, why: str) ->
     assert len(seen.actions(CreateDriver)) == 1
 
 
+OVERHEAD = "spark.driver.memoryOverhead"
+
+
+def test_who_needs_more_beside_the_heap_than_a_running_jvm_leaves_goes_cold() -> None:
+    seen = world(executors=0, maximum=None).warm("driver").job_run(parameters=f"{SMALL} --conf {OVERHEAD}=1g")
+    assert seen.actions(Claim) == []
+    assert len(seen.actions(CreateDriver)) == 1
+
+
+def test_heaps_leave_what_the_application_s_runs_want_beside_them() -> None:
+    runtime = [{"classification": "spark-defaults", "properties": {OVERHEAD: "1g"}}]
+    seen = World().application(maximum=None, initialCapacity=pool(executors=0), runtimeConfiguration=runtime)
+    (made,) = seen.actions(CreateWarm)
+    assert made.pod["metadata"]["annotations"]["ember-spark.io/heap-mib"] == str(4096 - 1024)
+    assert len(seen.warm("driver").job_run().actions(Claim)) == 1
+
+
+def test_an_overhead_that_leaves_no_heap_is_refused() -> None:
+    runtime = [{"classification": "spark-defaults", "properties": {OVERHEAD: "4g"}}]
+    seen = World().application("CREATING", initialCapacity=pool(executors=0), runtimeConfiguration=runtime)
+    assert "spark.driver.memoryOverhead" in seen.actions(SetApplicationStatus)[0].status["stateDetails"]
+
+
 def test_the_smallest_worker_that_fits_is_claimed_in_the_runs_zone_first_then_the_oldest() -> None:
     zone = "topology.kubernetes.io/zone"
     seen = world(executors=3).warm("executor", 1, labels={zone: "b"}).warm("executor", 2, labels={zone: "a"})
@@ -220,6 +244,7 @@ def test_a_claimed_worker_that_did_not_get_its_cpu_gets_it_later() -> None:
         ({}, False),
         ({"spark.driver.extraJavaOptions": "-Da=b"}, False),
         ({"spark.driver.extraJavaOptions": "-Da=b -Xss1m"}, True),
+        ({"spark.driver.extraJavaOptions": "-Dfile.encoding=latin1"}, True),
         ({"spark.driver.extraClassPath": "/x"}, True),
         ({"spark.emr-serverless.driverEnv.A": "b"}, True),
     ],
@@ -229,8 +254,8 @@ def test_why_a_driver_goes_cold(properties: dict[str, str], cold: bool) -> None:
 
 
 def test_a_warm_heap_leaves_the_usual_overhead() -> None:
-    assert heap_of(2048) == 1664
-    assert heap_of(16384) == 14894
+    assert largest_heap(2048, {}, "driver") == 1664
+    assert largest_heap(16384, {}, "driver") == 14894
     assert Capacity.zero().fits_within(Capacity.zero())
 
 

@@ -1,5 +1,6 @@
 """What a plan does when something was lost, or changed under its hands."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from ember.plan.actions import (
     SetRunStatus,
     StopWorker,
 )
-from ember.plan.ending import STOP_TIMEOUT
 from ember.plan.view import Problem
+from ember.plan.workers import STOP_TIMEOUT
 from tests.support.shards import KEY, NAMESPACE, START, World
 
 POOL: dict[str, Any] = {
@@ -56,6 +57,7 @@ def test_a_warm_run_that_runs_for_long_outlives_its_operator() -> None:
     world.warm("driver").warm("executor").claimed("warm-driver-1").later(3600)
     world.index.reports.clear()  # the new operator has not heard of any launcher yet
     assert written(world) in ("", "RUNNING")
+    assert [a.reason for a in world.actions(Announce) if a.kind == "JobRun"] == []
 
 
 def test_a_run_that_comes_while_its_application_stops_does_not_keep_it_from_stopping() -> None:
@@ -172,18 +174,70 @@ def test_what_went_wrong_before_a_run_had_its_driver_is_over() -> None:
     assert written(world.later(120)) in ("", "RUNNING")
 
 
+def refused(world: World) -> World:
+    """An executor of the run was refused."""
+    problem = Problem("ExecutorRefused", "quota", permanent=False, since=world.now - 600, role=labels.EXECUTOR_ROLE)
+    world.gatherer.problems["uid-run-1"] = problem
+    return world
+
+
+@pytest.mark.parametrize(("state", "ends"), [("RUNNING", "DriverLost"), ("CANCELLING", "Cancelled")])
+def test_a_refused_executor_is_not_why_a_run_ends(state: str, ends: str) -> None:
+    world = refused(World().application().job_run(state=state).waits_for("run-1", 1))
+    assert [a.reason for a in world.actions(Announce) if a.kind == "JobRun"] == [ends]
+
+
+def test_an_executor_that_is_wanted_no_more_is_refused_no_more() -> None:
+    world = refused(World().application().job_run(state="RUNNING").driver(running=True))
+    assert world.plan()
+    assert not world.waits_for("run-1", 1).actions(Announce)
+
+
+def test_why_an_executor_waits_is_not_written_at_once_again() -> None:
+    world = refused(World().application().job_run(state="RUNNING").driver(running=True).waits_for("run-1", 1))
+    (status,) = [a.status for a in world.actions(SetRunStatus)]
+    world.job_run(state="RUNNING", status=status)
+    world.gatherer.problems["uid-run-1"] = replace(world.gatherer.problems["uid-run-1"], message="quota, used 2")
+    assert world.later(4).actions(SetRunStatus) == []
+    assert world.later(1).actions(SetRunStatus)[0].status["stateDetails"].endswith("used 2")
+
+
+def test_a_claimed_driver_that_is_deleted_before_its_job_began_is_replaced_when_it_says_so() -> None:
+    world = World().application(maximum=None, initialCapacity=POOL | {"DRIVER": {**POOL["DRIVER"], "workerCount": 2}})
+    world.warm("driver", 1).warm("driver", 2).job_run(state="SCHEDULED").claimed("warm-driver-1")
+    lose_node(world, "warm-driver-1", deleted=True, lost=False)
+    assert written(world) in ("", "SCHEDULED")
+    assert [a.worker.name for a in world.report("warm-driver-1", "ended", 143).actions(Claim)] == ["warm-driver-2"]
+
+
+@pytest.mark.parametrize("state", ["STOPPING", "STOPPED"])
+def test_a_stopped_application_keeps_no_worker_on_a_lost_node(state: str) -> None:
+    world = World().application(maximum=None, initialCapacity=POOL).warm("driver")
+    lose_node(world, "warm-driver-1").application(state, maximum=None, initialCapacity=POOL)
+    assert [a.key[1] for a in world.actions(DeleteWorker)] == ["warm-driver-1"]
+
+
+def test_a_pod_that_is_no_worker_keeps_no_run_from_being_planned() -> None:
+    world = World().application(maximum=2, initialCapacity=POOL).warm("driver").warm("executor")
+    held = world._find("warm-driver-1")
+    names = {k: v for k, v in held["metadata"]["labels"].items() if k not in (labels.COMPONENT, labels.POOL)}
+    meta = held["metadata"] | {"labels": names, "name": "odd", "uid": "odd"}
+    world.index.put(Kind.POD, held | {"metadata": meta})
+    assert world.job_run(parameters="--conf spark.driver.cores=1 --conf spark.driver.memory=5g").plan().actions
+
+
 @pytest.mark.parametrize("mark", [labels.ATTEMPT, labels.WORKER, labels.HEAP, labels.CLAIMED_AT, labels.STOPPED_AT])
 def test_a_pod_with_nonsense_on_it_stops_no_plan(mark: str) -> None:
     world = World().application(maximum=12, initialCapacity=POOL).job_run(state="RUNNING").driver(running=True)
     note(world, "-driver", mark, "nonsense").plan()
 
 
-def lose_node(world: World, pod: str, *, deleted: bool = False) -> World:
+def lose_node(world: World, pod: str, *, deleted: bool = False, lost: bool = True) -> World:
     """The node of a pod answers no more; after five minutes the cluster deletes the pod, and waits for its kubelet."""
     held = world._find(pod)
     marks = {"deletionTimestamp": START} if deleted else {}
     version = str(int(held["metadata"]["resourceVersion"]) + 1_000_000)
-    conditions = [{"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "True"}]
+    conditions = [{"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": str(lost)}]
     meta, status = held["metadata"] | marks | {"resourceVersion": version}, held["status"] | {"conditions": conditions}
     world.index.put(Kind.POD, held | {"metadata": meta, "status": status})
     return world

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from ember.model.application import EMRApplicationSpec
+from ember.model.capacity import Capacity
 from ember.model.jobrun import JobRunSpec
 from ember.plan.spark import RunPlan, plan_run
+from ember.plan.warm import shapes
 from tests.support.shards import SMALL, settings
 
 ALLOCATION = "spark.dynamicAllocation."
@@ -17,12 +19,13 @@ def plan(parameters: str = SMALL, maximum: int | None = 6, run: Any = None, **ap
     spec = {"type": "SPARK", "releaseLabel": "spark-4.1.2", **ceiling, **application}
     submit = {"entryPoint": "s3://b/x.py", **({"sparkSubmitParameters": parameters} if parameters else {})}
     job = {"applicationRef": {"name": "a"}, "jobDriver": {"sparkSubmit": submit}, **(run or {})}
-    return plan_run(JobRunSpec.model_validate(job), EMRApplicationSpec.model_validate(spec), settings())
+    taken = EMRApplicationSpec.model_validate(spec)
+    return plan_run(JobRunSpec.model_validate(job), taken, settings(), shapes(taken, {}))
 
 
 def test_without_a_word_a_run_gets_emr_serverless_defaults() -> None:
     made = plan("", maximum=None)
-    assert (made.driver.cpu, made.driver.memory_mib, made.driver.disk_gib) == (4, 16384, 20)
+    assert made.driver.capacity == Capacity(cpu=4, memory_mib=16384, disk_gib=20)
     assert made.properties["spark.executor.memory"] == "14g"
     assert made.properties[ALLOCATION + "initialExecutors"] == "3"
 
@@ -42,7 +45,7 @@ def test_an_open_quote_in_java_options_is_named() -> None:
 
 def test_memory_is_rounded_up_to_a_worker_size_and_the_heap_stays_what_was_asked() -> None:
     made = plan()
-    assert (made.driver.memory_mib, made.driver_heap_mib) == (3072, 2048)
+    assert (made.driver.capacity.memory_mib, made.driver.heap_mib, made.driver.beside_mib) == (3072, 2048, 384)
 
 
 @pytest.mark.parametrize(
@@ -77,11 +80,20 @@ def test_the_runs_configuration_wins_over_the_applications_and_its_parameters_ov
     assert [made.properties[f"spark.{key}"] for key in "abc"] == ["app", "run", "own"]
 
 
-def test_executors_follow_the_stages_where_they_are_pre_initialized() -> None:
+@pytest.mark.parametrize(
+    ("more", "idle", "initial"),
+    [
+        ("", "2s", "2"),
+        ("--conf spark.executor.extraJavaOptions=-Xss2m", "60s", "3"),
+        ("--conf spark.executor.memory=5g", "60s", "3"),
+        (f"--conf {ALLOCATION}executorIdleTimeout=9s", "9s", "2"),
+    ],
+)
+def test_executors_follow_the_stages_where_pre_initialized_ones_can_serve(more: str, idle: str, initial: str) -> None:
     size = {"workerConfiguration": {"cpu": "1 vCPU", "memory": "4 GB"}}
-    made = plan(initialCapacity={"EXECUTOR": {"workerCount": 2, **size}}).properties
-    assert made[ALLOCATION + "executorIdleTimeout"] == "2s"
-    assert made[ALLOCATION + "initialExecutors"] == "2"
+    capacity = {"EXECUTOR": {"workerCount": 2, **size}}
+    made = plan(f"{SMALL} {more}", maximum=None, initialCapacity=capacity).properties
+    assert (made[ALLOCATION + "executorIdleTimeout"], made[ALLOCATION + "initialExecutors"]) == (idle, initial)
 
 
 @pytest.mark.parametrize(
@@ -106,4 +118,4 @@ def test_the_properties_of_a_shared_setting_are_refused_like_the_runs_own() -> N
 
 def test_off_heap_memory_is_part_of_the_worker() -> None:
     made = plan(f"{SMALL} --conf spark.memory.offHeap.enabled=true --conf spark.memory.offHeap.size=2g")
-    assert made.executor.memory_mib == 5120
+    assert (made.executor.capacity.memory_mib, made.executor.beside_mib) == (5120, 384 + 2048)

@@ -150,18 +150,19 @@ class Hands:
             yield
         except (StoreRefused, Forbidden, Invalid, AlreadyExists) as error:
             # Quota and admission may relent: those are tried for a while; what the store refuses is the user's to mend.
-            self._problem(uid, "LogUriRefused" if isinstance(error, StoreRefused) else "PodRefused", error)
+            reason = "LogUriRefused" if isinstance(error, StoreRefused) else "PodRefused"
+            self._problem(uid, labels.DRIVER, reason, error)
             raise Failed(str(error)) from error
         except StoreUnavailable as error:
-            self._problem(uid, "StoreUnavailable", error)
+            self._problem(uid, labels.DRIVER, "StoreUnavailable", error)
             raise
         self._gatherer.problems.pop(uid, None)
 
-    def _problem(self, uid: str, reason: str, error: Exception) -> None:
+    def _problem(self, uid: str, role: str, reason: str, error: Exception) -> None:
         held = self._gatherer.problems.get(uid)
         since = held.since if held is not None and held.reason == reason else time.time()
         permanent = isinstance(error, StoreRefused)
-        self._gatherer.problems[uid] = Problem(reason, str(error), permanent, since)
+        self._gatherer.problems[uid] = Problem(reason, str(error), permanent, since, role)
 
     async def _claim(self, action: actions.Claim) -> None:
         """Take an idle worker by compare-and-swap and give it its CPU; before, a driver's event log gets its place."""
@@ -174,7 +175,7 @@ class Hands:
                 # Its driver has withdrawn it meanwhile, when there was no pod yet which could be told to stop.
                 await self._applier.stop_pod(worker.namespace, worker.name, worker.uid, labels.REMOVED_BY_SPARK)
                 return
-            self._served(action.request)
+            self._index.remove_waiting((action.request.namespace, action.request.pod_name))
         else:
             async with self._noting_problems(action.owner["uid"]):
                 await self._event_log(action.event_log_uri, worker.namespace)
@@ -210,14 +211,9 @@ class Hands:
             self._given(await self._applier.create_pod(action.pod), "cold")
         except (Forbidden, Invalid) as error:
             # The request goes on waiting; the next plan tries again, after a pause.
-            self._problem(request.run_uid, "ExecutorRefused", error)
+            self._problem(request.run_uid, labels.EXECUTOR_ROLE, "ExecutorRefused", error)
             raise Failed(str(error)) from error
-        self._served(request)
-
-    def _served(self, request: ExecutorRequest) -> None:
-        """An executor has its pod: whatever was in its way is over."""
         self._index.remove_waiting((request.namespace, request.pod_name))
-        self._gatherer.problems.pop(request.run_uid, None)
 
     def _waits(self, request: ExecutorRequest) -> bool:
         """False when its driver has withdrawn it since the plan was made."""

@@ -13,10 +13,11 @@ from ember.model.base import unsupported
 from ember.model.jobrun import JobRunSpec, JobRunStatus
 from ember.model.settings import Settings
 from ember.model.states import JobRunState, is_terminal
+from ember.plan import logs
 from ember.plan.pods import PodBuilder
 from ember.plan.spark import RunPlan, plan_run
 from ember.plan.view import ApplicationView, Problem, RunView, Shard
-from ember.plan.warm import shapes
+from ember.plan.warm import Shape, shapes
 from ember.plan.warmups import WarmUpHistory
 from ember.plan.workers import Worker, epoch, worker_of
 
@@ -36,6 +37,7 @@ class Gatherer:
 
     def __init__(self, index: Index, settings: Settings, pods: PodBuilder) -> None:
         self.index, self.settings, self.pods = index, settings, pods
+        self.since = time.time()
         self.problems: dict[str, Problem] = {}
         self._parsed: dict[str, _Parsed] = {}
         self._warm_ups: dict[Key, WarmUpHistory] = {}
@@ -50,7 +52,7 @@ class Gatherer:
         runs = []
         for run in self.index.runs_of_application(key):
             own = by_run.pop(run["metadata"]["uid"], [])
-            if own or not _over(run):
+            if own or not _settled(run):
                 runs.append(self._run(run, application, own))
             else:
                 self.forget(run["metadata"]["uid"])
@@ -59,7 +61,7 @@ class Gatherer:
         runs.sort(key=lambda run: (run.created_at, run.key))
         moment = time.time() if now is None else now
         warm_ups = self._warm_ups.setdefault(key, WarmUpHistory()).look(pool, moment)
-        return Shard(moment, self.settings, self.pods, application, tuple(runs), strays, pool, warm_ups)
+        return Shard(moment, self.settings, self.pods, application, tuple(runs), strays, pool, warm_ups, self.since)
 
     def run(self, key: Key) -> tuple[RunView, ApplicationView] | None:
         """One run with its application, whatever its state; None when either is missing."""
@@ -90,11 +92,12 @@ class Gatherer:
         if obj is None:
             return None
         meta, spec, invalid = obj["metadata"], None, ""
+        wanted: tuple[Shape, ...] = ()
         try:
             spec = EMRApplicationSpec.model_validate(obj["spec"])
             self.settings.release(spec.release_label)
             invalid = "; ".join(unsupported(spec)[:3])
-            shapes(spec)
+            wanted = shapes(spec, self.settings.spark_defaults)
         except ValueError as error:
             invalid = _reason(error)
         return ApplicationView(
@@ -104,6 +107,7 @@ class Gatherer:
             object=obj,
             spec=spec,
             status=EMRApplicationStatus.model_validate(obj.get("status") or {}),
+            shapes=wanted,
             invalid=invalid,
             deleting="deletionTimestamp" in meta,
         )
@@ -121,7 +125,9 @@ class Gatherer:
         driver, driver_object = used[0] if used else (None, None)
         executors = tuple(w for w, _ in workers if w.role == labels.EXECUTOR_ROLE)
         there = {executor.executor_id for executor in executors}
-        waiting = self.index.waiting_of_run(key_of(obj))
+        # The answer to its claim may have been lost: then it has its pod, and waits no more.
+        wishes = self.index.waiting_of_run(key_of(obj))
+        waiting = tuple(w for w in wishes if w.run_uid == meta["uid"] and w.executor_id not in there)
         parsed = self._parse(obj, application, settled=driver is not None)
         return RunView(
             key=key_of(obj),
@@ -139,10 +145,18 @@ class Gatherer:
             executors=executors,
             unused=tuple(w for w, _ in drivers if w.unused),
             surplus=tuple(w for w, _ in drivers if w is not driver and not w.unused),
-            # The answer to its claim may have been lost: then it has its pod, and waits no more.
-            waiting=tuple(w for w in waiting if w.run_uid == meta["uid"] and w.executor_id not in there),
-            problem=self.problems.get(meta["uid"]),
+            waiting=waiting,
+            problem=self._problem(meta["uid"], driver, waits=bool(waiting)),
         )
+
+    def _problem(self, uid: str, driver: Worker | None, *, waits: bool) -> Problem | None:
+        """What is in the way of a worker that the run still wants; of others, it is forgotten."""
+        wanted = labels.DRIVER if driver is None else labels.EXECUTOR_ROLE if waits else ""
+        problem = self.problems.get(uid)
+        if problem is not None and problem.role != wanted:
+            del self.problems[uid]
+            return None
+        return problem
 
     def _parse(self, obj: Object, application: ApplicationView | None, *, settled: bool) -> _Parsed:
         """`settled`: it has its driver, and goes on as it was planned, whatever becomes of the application."""
@@ -159,15 +173,21 @@ class Gatherer:
             spec = JobRunSpec.model_validate(raw)
             invalid = "; ".join(unsupported(spec)[:3])
             if not invalid and application is not None and application.spec is not None:
-                plan = plan_run(spec, application.spec, self.settings)
+                plan = plan_run(spec, application.spec, self.settings, application.shapes)
         except ValueError as error:
             invalid = _reason(error)
         return _Parsed(generations, spec, plan, invalid)
 
 
-def _over(run: Object) -> bool:
-    state = (run.get("status") or {}).get("state")
-    return state is not None and is_terminal(JobRunState(state))
+def _settled(run: Object) -> bool:
+    """Whether it is over, and nothing is to be said of it any more: not even what became of its logs."""
+    status = run.get("status") or {}
+    state = status.get("state")
+    if state is None or not is_terminal(JobRunState(state)):
+        return False
+    wrote_logs = status.get("startedAt") and status.get("logUri")
+    said = (c for c in status.get("conditions") or () if c.get("type") == logs.UPLOADED)
+    return not wrote_logs or any(c.get("reason") in logs.SETTLED for c in said)
 
 
 def _reason(error: ValueError) -> str:

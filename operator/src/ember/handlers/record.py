@@ -67,7 +67,11 @@ def count(gatherer: Gatherer, metrics: OperatorMetrics) -> _Values:
         key = key_of(obj)
         values[metrics.job_runs_queued][key] = values[metrics.job_runs].get((JobRunState.QUEUED, *key), 0)
         _capacity(obj, metrics, values)
-        shard = gatherer.shard(key)
+        try:
+            shard = gatherer.shard(key)
+        except Exception:  # one that cannot be read, after a downgrade say, hides no other
+            log.exception("an application cannot be counted", extra={"namespace": key[0], "application": key[1]})
+            continue
         _executors(shard, key, metrics, values)
         _pool(shard, key, metrics, values)
     return values

@@ -173,7 +173,7 @@ def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | N
         return None
     if driver is None and shard.application is not None and shard.application.invalid:
         return None
-    need = Need(plan.driver, plan.driver_heap_mib, run.driver_cold)
+    need = Need.of(plan.driver, run.driver_cold)
     image = driver.image if driver is not None else ""
     waiting = run.waiting if driver is not None else ()
     if run.problem is not None:  # while they are refused, one is enough to see when that is over
@@ -181,7 +181,7 @@ def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | N
     return Claimant(
         key=run.key,
         driver=need,
-        executor=Need(plan.executor, plan.executor_heap_mib, plan.executor_cold, image),
+        executor=Need.of(plan.executor, plan.executor_cold, image),
         created_at=run.created_at,
         admitted=driver is not None,
         executors=executors,

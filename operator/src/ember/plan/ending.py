@@ -6,9 +6,6 @@ from ember.plan.actions import Action, DeleteWorker, DropRequest, StopWorker
 from ember.plan.view import RunView, Shard
 from ember.plan.workers import Worker
 
-# Seconds a launcher has to end after it was told to: far above what it gives the JVM and its last report.
-STOP_TIMEOUT = 240.0
-
 
 def clean_up(run: RunView, shard: Shard, *, over: bool) -> list[Action]:
     """End the workers of a run that is over, and delete every pod that ended and whose logs are up."""
@@ -42,6 +39,4 @@ def end_worker(worker: Worker, shard: Shard, *, stop: bool, keeps_logs: bool) ->
         return [DeleteWorker(key, worker.uid)]
     if not worker.stop:
         return [StopWorker(key, worker.uid, "the job run is over")]
-    # A launcher that does not end in time will not: its node is lost.
-    late = worker.stopped_at is not None and shard.now - worker.stopped_at > STOP_TIMEOUT
-    return [DeleteWorker(key, worker.uid)] if late else []
+    return [DeleteWorker(key, worker.uid)] if worker.is_deaf(shard.now) else []

@@ -84,7 +84,9 @@ def _over(run: RunView) -> Verdict | None:
             return _failed("DriverLost", "the driver's pod is gone: it was deleted, or its node was lost")
         return None
     if not driver.ended:
-        if driver.deleting and not driver.stop:
+        # A pre-initialized one may still say, at its end, that its job had not begun: then it is replaced.
+        begun = driver.started or not driver.pool or run.state is JobRunState.RUNNING
+        if driver.deleting and not driver.stop and begun:
             return _failed("DriverLost", "the driver's pod was deleted from outside")
         return None
     if run.state is JobRunState.CANCELLING:
@@ -140,9 +142,10 @@ def _going(run: RunView, shard: Shard) -> Verdict:
         waits = driver.stuck if driver is not None and driver.stuck else "the driver's pod is being created"
         message = run.problem.message if run.problem is not None else waits
         return Verdict(JobRunState.PENDING, "DriverPending", message)
-    if not driver.started:
+    # A new operator has not heard of the launcher yet; the run's status has.
+    if not driver.started and run.state is not JobRunState.RUNNING:
         return Verdict(JobRunState.SCHEDULED, "DriverScheduled", driver.stuck or "the driver starts")
-    if run.problem is not None and run.waiting:
+    if run.problem is not None:
         return Verdict(JobRunState.RUNNING, run.problem.reason, f"an executor waits: {run.problem.message}")
     if run.plan is None or shard.application is None or shard.application.spec is None:
         return Verdict(JobRunState.RUNNING, "NoExecutors", f"there are no further executors: {_unplanned(run, shard)}")

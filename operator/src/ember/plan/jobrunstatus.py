@@ -12,15 +12,16 @@ from ember.plan.actions import Action, Announce, SetRunStatus
 from ember.plan.jobrun import Verdict
 from ember.plan.view import RunView, Shard, written_within
 
-QUEUED_SECONDS = 5.0
-"""What a queued run waits for is not written oftener: it changes for all that wait with each that starts or ends."""
+WAITING_SECONDS = 5.0
+"""What a run waits for is not written oftener: it changes for all that wait with each that starts or ends."""
 
 
 def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
     """Write the status, if it changed, and announce a change of state."""
     status = _status(run, shard, verdict)
-    waits_on = verdict.state is run.state is JobRunState.QUEUED
-    if status == run.status or (waits_on and written_within(QUEUED_SECONDS, run, shard.now)):
+    waits = verdict.state in (JobRunState.QUEUED, JobRunState.RUNNING) and verdict.message and run.status.state_details
+    waits_on = verdict.state is run.state and waits
+    if status == run.status or (waits_on and written_within(WAITING_SECONDS, run, shard.now)):
         return []
     actions: list[Action] = [SetRunStatus(run.key, status.to_manifest())]
     # A run that goes on has nothing to say, unless it lacks something.

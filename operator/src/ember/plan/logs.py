@@ -15,7 +15,7 @@ from ember.plan.view import ApplicationView, RunView, Shard
 from ember.plan.workers import Worker
 
 UPLOADED = "LogsUploaded"  # condition: every log of the run is complete in the store
-_SETTLED = ("Uploaded", "GivenUp", "DriverGone")  # its reasons that nothing changes any more
+SETTLED = ("Uploaded", "GivenUp", "DriverGone")  # its reasons that nothing changes any more
 
 
 def prefixes(run: RunView, application: ApplicationView | None, settings: Settings) -> list[str]:
@@ -55,15 +55,22 @@ def worker_prefixes(run_prefixes: list[str], worker: Worker) -> list[str]:
 
 
 def given_up(worker: Worker, shard: Shard) -> bool:
-    """Whether a worker's logs have had all the time they get, and are still not in the store."""
-    waited = shard.now - (worker.ended_at or worker.created_at)
-    return worker.ended and not worker.logs_complete and waited > shard.settings.logs.give_up_minutes * 60
+    """Whether a worker's logs are still not in the store, and nobody waits for them any longer."""
+    if worker.logs_complete:
+        return False
+    # Whoever was away so long has not heard what became of them: the log agents say it again.
+    waited = shard.now - max(worker.ended_at or worker.created_at, shard.since)
+    return (
+        (worker.ended and waited > shard.settings.logs.give_up_minutes * 60)
+        or worker.abandoned
+        or worker.is_deaf(shard.now)
+    )
 
 
 def say(run: RunView, shard: Shard, conditions: Sequence[Condition], *, over: bool) -> list[Condition]:
     """The run's conditions with what is known of its logs; while it is not over, only what is lost already."""
     held = condition_of(conditions, UPLOADED)
-    if (held is not None and held.reason in _SETTLED) or not prefixes(run, shard.application, shard.settings):
+    if (held is not None and held.reason in SETTLED) or not prefixes(run, shard.application, shard.settings):
         return list(conditions)
     now = datetime.fromtimestamp(shard.now, UTC)
     missing = [worker for worker in run.workers if not worker.logs_complete]

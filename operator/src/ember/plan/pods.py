@@ -6,6 +6,7 @@ They meet Pod Security "restricted": no rights, no token for the Kubernetes API,
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ember.model import labels
@@ -27,30 +28,31 @@ class PodBuilder:
 
     def __init__(self, settings: Settings, broker_ca: str) -> None:
         self.settings, self.broker_ca = settings, broker_ca
-        self._templates: dict[tuple[str, str, Capacity, bool], str] = {}
+        self._templates: dict[tuple[Shape, str, bool], str] = {}
 
     def driver(self, run: Object, application: str, attempt: int, plan: RunPlan, image: str) -> Object:
         """The driver pod of an attempt, owned by its JobRun."""
         meta = run["metadata"]
         name = ids.driver_pod_name(meta["name"], meta["uid"], attempt)
         identity, owner = driver_identity(run, application, attempt), driver_owner(run)
-        identity["annotations"][labels.WORKER] = plan.driver.to_annotation()
-        environment = plan.driver_environment | self._environment(labels.DRIVER, plan.driver_heap_mib)
-        container = self._container(labels.DRIVER_CONTAINER, image, plan.driver, environment)
-        return self._pod(meta["namespace"], name, identity, owner, self._spec(container, plan.driver))
+        identity["annotations"][labels.WORKER] = plan.driver.capacity.to_annotation()
+        environment = plan.driver_environment | self._environment(labels.DRIVER, plan.driver.heap_mib)
+        container = self._container(labels.DRIVER_CONTAINER, image, plan.driver.capacity, environment)
+        return self._pod(meta["namespace"], name, identity, owner, self._spec(container, plan.driver.capacity))
 
     def executor(self, request: ExecutorRequest, driver: Object, application: str, plan: RunPlan, image: str) -> Object:
         """The pod of one executor, owned by its driver's pod: without its driver it goes too."""
         identity, owner = executor_identity(request, application), executor_owner(driver)
-        identity["annotations"][labels.WORKER] = plan.executor.to_annotation()
-        environment = plan.executor_environment | self._environment(labels.EXECUTOR_ROLE, plan.executor_heap_mib)
-        container = self._container(labels.EXECUTOR_CONTAINER, image, plan.executor, environment)
-        spec = self._spec(container, plan.executor) | _near(driver["metadata"].get("labels", {}).get(labels.ZONE))
+        identity["annotations"][labels.WORKER] = plan.executor.capacity.to_annotation()
+        environment = plan.executor_environment | self._environment(labels.EXECUTOR_ROLE, plan.executor.heap_mib)
+        container = self._container(labels.EXECUTOR_CONTAINER, image, plan.executor.capacity, environment)
+        spec = self._spec(container, plan.executor.capacity)
+        spec |= _near(driver["metadata"].get("labels", {}).get(labels.ZONE))
         return self._pod(request.namespace, request.pod_name, identity, owner, spec)
 
     def template(self, shape: Shape, image: str, *, reserved: bool) -> str:
         """A hash of all that such a worker is made of: a pod with another one is not what would be made now."""
-        key = (shape.kind, image, shape.capacity, reserved)
+        key = (replace(shape, count=0), image, reserved)  # however many are wanted
         if key not in self._templates:
             spec = self._warm_spec(shape, image, reserved=reserved)
             made_of = [shape.kind, shape.capacity.to_annotation(), spec, self.settings.workers.pod_annotations]

@@ -15,7 +15,7 @@ from ember.plan.actions import Action, CreateWarm, DeleteWorker
 from ember.plan.quota import Decision
 from ember.plan.spark import maximum_of
 from ember.plan.view import Shard
-from ember.plan.warm import Shape, shapes
+from ember.plan.warm import Shape
 from ember.plan.warmups import overdue
 from ember.plan.workers import Worker
 
@@ -61,7 +61,7 @@ def stocks(shard: Shard) -> tuple[Stock, ...]:
     image, reserved = shard.image(), is_reserved(shard)
     alive = [w for w in shard.pool if w.stays]
     found = []
-    for shape in shapes(application.spec):
+    for shape in application.shapes:
         template = shard.pods.template(shape, image, reserved=reserved)
         found.append(Stock(shape, template, tuple(w for w in alive if w.pool == template)))
     return tuple(found)
@@ -117,6 +117,8 @@ def keep(shard: Shard, state: ApplicationState, decision: Decision) -> list[Acti
     gone |= {worker.name for worker in shard.pool if worker.ended or overdue(worker, shard.now)}
     chosen = [a.worker for a in decision.admitted] + [g.worker for g in decision.granted]
     taken = {worker.name for worker in chosen if worker is not None} | gone
+    if state not in KEEPS_POOL:
+        gone |= {worker.name for worker in shard.pool if worker.lost}
     actions: list[Action] = [_delete(w) for w in shard.pool if (w.name in gone and not w.deleting) or w.abandoned]
     if state in KEEPS_POOL and (shard.application is None or shard.application.invalid):
         return actions  # a slip in the specification costs no worker: once it is mended they may serve again

@@ -12,7 +12,7 @@ from ember.model import labels
 from ember.model.capacity import Capacity, CapacityLimit
 from ember.plan.facts import ExecutorRequest
 from ember.plan.spark import describe
-from ember.plan.warm import Need, best_fit
+from ember.plan.warm import Need, best_fit, by_fit
 from ember.plan.workers import Worker
 
 Key = tuple[str, str]
@@ -160,16 +160,31 @@ class _Round:
         needs = {labels.DRIVER: head.driver, labels.EXECUTOR_ROLE: head.executor}
         idle = [worker for workers in self.idle.values() for worker in workers]
         idle.sort(key=lambda worker: (needs[worker.role].met_by(worker), -worker.capacity.memory_mib))
-        free, chosen = self.used - going, []
+        free, chosen = self.used - going, list[Worker]()
         for worker in (*unusable, *idle):
             if self._fits(free, head):
                 break
             free -= worker.capacity
             chosen.append(worker)
-            self.idle[worker.role] = [other for other in self.idle[worker.role] if other is not worker]
-        return tuple(chosen) if self._fits(free, head) else ()
+            self._take(worker)
+        if not self._fits(free, head):
+            return ()
+        for worker in list(chosen):  # one that came early may not be needed after a later one
+            free += worker.capacity
+            if worker in idle:
+                self.idle[worker.role].append(worker)
+            if self._fits(free, head):
+                chosen.remove(worker)
+            else:
+                free -= worker.capacity
+                self._take(worker)
+        return tuple(chosen)
 
     # ---- inside
+
+    def _take(self, worker: Worker) -> None:
+        for role, workers in self.idle.items():
+            self.idle[role] = [other for other in workers if other is not worker]
 
     def _fits(self, used: Capacity, run: Claimant) -> bool:
         """Whether a run may start beside what is used: it needs a driver and what is promised, to itself as well."""
@@ -183,7 +198,7 @@ class _Round:
             return False
         worker = best_fit(run.driver, self.idle[labels.DRIVER])
         if worker is not None:
-            self.idle[labels.DRIVER].remove(worker)
+            self._take(worker)
         else:
             self.used += run.driver.capacity
         self.live[run.key] = replace(run, admitted=True, zone=worker.zone if worker is not None else "")
@@ -203,17 +218,14 @@ class _Round:
         return True
 
     def _take_idle(self, run: Claimant) -> Worker | None:
-        """The pre-initialized executor for a run, unless another run was promised just this one, and nothing else."""
-        idle = self.idle[labels.EXECUTOR_ROLE]
-        worker = best_fit(run.executor, idle, run.zone)
-        if worker is None:
-            return None
-        before = self.promised(beside=run)
-        idle.remove(worker)
-        after = self.promised(beside=run)
-        if after == before or (self.used + after).fits_within(self.maximum):
-            return worker
-        idle.append(worker)
+        """The pre-initialized executor for a run: the best that leaves what other runs were promised."""
+        idle, before = self.idle[labels.EXECUTOR_ROLE], self.promised(beside=run)
+        for worker in by_fit(run.executor, idle, run.zone):
+            self._take(worker)
+            after = self.promised(beside=run)
+            if after == before or (self.used + after).fits_within(self.maximum):
+                return worker
+            self.idle[labels.EXECUTOR_ROLE] = idle
         return None
 
     def _hold(self, position: int, reason: str) -> None:

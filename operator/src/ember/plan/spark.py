@@ -5,19 +5,20 @@ run's `applicationConfiguration`, its `sparkSubmitParameters`; last what Ember o
 (`ember.model.submit` refuses an attempt with a reason).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ember.model import labels
-from ember.model.application import EMRApplicationSpec, WorkerType
-from ember.model.capacity import Capacity, CapacityLimit, worker_size
+from ember.model.application import EMRApplicationSpec
+from ember.model.capacity import Capacity, CapacityLimit
 from ember.model.conf_policy import refusals
 from ember.model.configuration import properties_of
 from ember.model.jobrun import JobRunSpec
-from ember.model.quantity import format_cpu, format_gigabytes, parse_gigabytes, parse_spark_memory
+from ember.model.quantity import format_cpu, format_gigabytes
 from ember.model.settings import Settings
 from ember.model.submit import SubmitParameters, parse_submit_parameters
-from ember.plan.warm import java_options, why_cold
+from ember.plan.sizes import Size, size_asked
+from ember.plan.warm import Need, Shape, java_options, why_cold
 
 # EMR Serverless user guide, "Spark job properties".
 EMR_DEFAULTS = {
@@ -56,10 +57,8 @@ class RunPlan:
 
     properties: dict[str, str]  # what the job asked for and what it gets by default; Ember's own are added per attempt
     parameters: SubmitParameters
-    driver: Capacity
-    executor: Capacity
-    driver_heap_mib: int
-    executor_heap_mib: int
+    driver: Size
+    executor: Size
     driver_options: tuple[str, ...] = ()  # of its JVM
     driver_cold: str = ""  # why its driver cannot be a pre-initialized worker; empty when it can
     executor_cold: str = ""
@@ -67,8 +66,10 @@ class RunPlan:
     executor_environment: dict[str, str] = field(default_factory=dict)
 
 
-def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Settings) -> RunPlan:
-    """Work out a run's properties and sizes.
+def plan_run(
+    run: JobRunSpec, application: EMRApplicationSpec, settings: Settings, pool: Sequence[Shape] = ()
+) -> RunPlan:
+    """Work out a run's properties and sizes; `pool` is what its application keeps pre-initialized.
 
     Raises ValueError, naming the setting, its value and the rule, when they cannot be had.
     """
@@ -83,31 +84,30 @@ def plan_run(run: JobRunSpec, application: EMRApplicationSpec, settings: Setting
     properties |= parameters.conf
     if "spark.executor.instances" in properties:  # who says how many means it, with dynamic allocation to begin with
         properties.setdefault("spark.dynamicAllocation.initialExecutors", properties["spark.executor.instances"])
-    properties = {**EMR_DEFAULTS, **_warm_defaults(application), **properties}
-    driver, driver_heap = _size(properties, "driver")
-    executor, executor_heap = _size(properties, "executor")
+    complete = {**EMR_DEFAULTS, **properties}
+    driver, executor = size_asked(complete, labels.DRIVER), size_asked(complete, labels.EXECUTOR_ROLE)
+    need = Need.of(executor, why_cold(complete, labels.EXECUTOR_ROLE))
+    properties = {**EMR_DEFAULTS, **_warm_defaults(need, pool), **properties}
     maximum = maximum_of(application)
-    _check_fits(driver, executor, maximum)
-    properties.update(_executor_bounds(properties, driver, executor, maximum))
+    _check_fits(driver.capacity, executor.capacity, maximum)
+    properties.update(_executor_bounds(properties, driver.capacity, executor.capacity, maximum))
     return RunPlan(
         properties=properties,
         parameters=parameters,
         driver=driver,
         executor=executor,
-        driver_heap_mib=driver_heap,
-        executor_heap_mib=executor_heap,
         driver_options=tuple(java_options(properties, labels.DRIVER)),
         driver_cold=why_cold(properties, labels.DRIVER),
-        executor_cold=why_cold(properties, labels.EXECUTOR_ROLE),
+        executor_cold=need.cold,
         driver_environment=_environment(properties, labels.DRIVER),
         executor_environment=_environment(properties, labels.EXECUTOR_ROLE),
     )
 
 
-def _warm_defaults(application: EMRApplicationSpec) -> dict[str, str]:
+def _warm_defaults(executor: Need, pool: Sequence[Shape]) -> dict[str, str]:
     """Where executors come back within a second, they need not linger: they follow each stage."""
-    pools = (application.initial_capacity or {}).items()
-    ready = sum(pool.worker_count for kind, pool in pools if WorkerType.of(kind) is WorkerType.EXECUTOR)
+    own = [shape for shape in pool if shape.role == labels.EXECUTOR_ROLE]
+    ready = sum(shape.count for shape in own if executor.fits(shape.capacity, shape.heap_mib))
     if not ready:
         return {}
     initial = min(ready, int(EMR_DEFAULTS["spark.dynamicAllocation.initialExecutors"]))
@@ -140,47 +140,6 @@ def _allowed(source: str, properties: Mapping[str, str]) -> Mapping[str, str]:
     if refused:
         raise ValueError(f"{source}: {'; '.join(refused[:3])}")
     return properties
-
-
-def _size(properties: dict[str, str], role: str) -> tuple[Capacity, int]:
-    """A worker's size in EMR Serverless's steps, and its JVM's heap in MiB."""
-    prefix = f"spark.{role}"
-    cores = _cores(f"{prefix}.cores", properties[f"{prefix}.cores"])
-    heap = parse_spark_memory(properties[f"{prefix}.memory"], f"{prefix}.memory")
-    overhead = properties.get(f"{prefix}.memoryOverhead")
-    python_memory = properties.get("spark.executor.pyspark.memory") if role == "executor" else None
-    python = parse_spark_memory(python_memory, "spark.executor.pyspark.memory") if python_memory else 0
-    disk = properties[f"spark.emr-serverless.{role}.disk"]
-    size = worker_size(
-        cores,
-        heap,
-        overhead_mib=parse_spark_memory(overhead, f"{prefix}.memoryOverhead") if overhead else None,
-        overhead_factor=_factor(f"{prefix}.memoryOverheadFactor", properties),
-        extra_mib=_off_heap(properties) + python,
-        disk_gib=parse_gigabytes(disk, f"spark.emr-serverless.{role}.disk"),
-    )
-    return size, heap
-
-
-def _factor(name: str, properties: Mapping[str, str]) -> float:
-    text = properties.get(name, "0.1")
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{name}: {text[:40]!r} is not a number") from None
-
-
-def _off_heap(properties: Mapping[str, str]) -> int:
-    name = "spark.memory.offHeap.size"
-    if properties.get("spark.memory.offHeap.enabled", "false").lower() != "true" or name not in properties:
-        return 0
-    return parse_spark_memory(properties[name], name, default_unit="b")
-
-
-def _cores(name: str, text: str) -> int:
-    if not text.isdigit():
-        raise ValueError(f"{name}: {text!r} is not a whole number of vCPUs")
-    return int(text)
 
 
 def _check_fits(driver: Capacity, executor: Capacity, maximum: CapacityLimit) -> None:

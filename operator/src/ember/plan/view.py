@@ -11,6 +11,7 @@ from ember.model.states import JobRunState, is_terminal
 from ember.plan.facts import ExecutorRequest
 from ember.plan.pods import Object, PodBuilder
 from ember.plan.spark import RunPlan
+from ember.plan.warm import Shape
 from ember.plan.warmups import WarmUps
 from ember.plan.workers import Worker
 
@@ -27,6 +28,7 @@ class Problem:
     message: str
     permanent: bool
     since: float
+    role: str = labels.DRIVER  # of the worker that it could not get
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class ApplicationView:
     object: Object
     spec: EMRApplicationSpec | None
     status: EMRApplicationStatus
+    shapes: tuple[Shape, ...] = ()  # what it wants to have ready
     invalid: str = ""
     deleting: bool = False
 
@@ -104,6 +107,7 @@ class Shard:
     strays: tuple[Worker, ...] = ()
     pool: tuple[Worker, ...] = ()  # pre-initialized workers that no run has claimed
     warm_ups: WarmUps = field(default_factory=WarmUps)
+    since: float = 0.0  # when this operator began to look
 
     @property
     def used(self) -> Capacity:

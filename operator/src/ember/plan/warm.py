@@ -3,14 +3,16 @@
 Source: EMR Serverless user guide, "Configuring an application when working with pre-initialized capacity".
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ember.model import labels
 from ember.model.application import EMRApplicationSpec, InitialCapacityConfig, WorkerType
-from ember.model.capacity import DEFAULT_OVERHEAD_FACTOR, MIN_OVERHEAD_MIB, Capacity, worker_size
+from ember.model.capacity import Capacity, worker_size
+from ember.model.configuration import properties_of
 from ember.model.quantity import MIB_PER_GIB, format_cpu, format_gigabytes, parse_cpu, parse_gigabytes
 from ember.model.submit import split_words
+from ember.plan.sizes import Size, largest_heap
 from ember.plan.workers import Worker
 
 ROLES = {WorkerType.DRIVER: labels.DRIVER, WorkerType.EXECUTOR: labels.EXECUTOR_ROLE}
@@ -20,6 +22,11 @@ _START_ONLY = {
     labels.DRIVER: ("spark.driver.extraClassPath", "spark.driver.extraLibraryPath"),
     labels.EXECUTOR_ROLE: ("spark.executor.extraClassPath", "spark.executor.extraLibraryPath"),
 }
+# Properties that a JVM and its libraries read once, at their start (`ember.worker.warm.fit`).
+READ_AT_START = (
+    "java.", "javax.", "jdk.", "sun.", "com.sun.", "user.", "file.", "native.", "stdout.", "stderr.", "os.",
+    "log4j", "slf4j", "org.slf4j", "io.netty.", "networkaddress.", "java_",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,19 +46,39 @@ class Need:
 
     capacity: Capacity
     heap_mib: int
+    beside_mib: int = 0  # memory beside the heap
     cold: str = ""
     image: str = ""  # an executor's: its driver's, whatever the application's release is meanwhile
 
+    @classmethod
+    def of(cls, size: Size, cold: str, image: str = "") -> "Need":
+        """What a run needs that asked for a worker of this size."""
+        return cls(size.capacity, size.heap_mib, size.beside_mib, cold, image)
+
     def met_by(self, worker: Worker) -> bool:
         """Whether a pre-initialized worker is large enough; a larger one wastes the difference, as EMR's do."""
-        if self.cold or self.image not in ("", worker.image):
-            return False
-        return self.capacity.fits_within(worker.capacity) and self.heap_mib <= worker.heap_mib
+        return self.image in ("", worker.image) and self.fits(worker.capacity, worker.heap_mib)
+
+    def fits(self, capacity: Capacity, heap_mib: int) -> bool:
+        """Whether it fits into a worker of this size whose JVM runs already, with a heap that stays as it is."""
+        beside = capacity.memory_mib - heap_mib
+        return (
+            not self.cold
+            and self.capacity.fits_within(capacity)
+            and self.heap_mib <= heap_mib
+            and self.beside_mib <= beside
+        )
 
 
-def shapes(spec: EMRApplicationSpec) -> tuple[Shape, ...]:
-    """What the application wants to have ready. Raises ValueError, naming the field, for what it can never have."""
-    found = tuple(_shape(kind, config) for kind, config in sorted((spec.initial_capacity or {}).items()))
+def shapes(spec: EMRApplicationSpec, defaults: Mapping[str, str]) -> tuple[Shape, ...]:
+    """What the application wants to have ready, its heaps so that its runs have what they want beside them.
+
+    `defaults` are the platform's properties of all runs. Raises ValueError, naming the field, for what it can never
+    have.
+    """
+    properties = {**defaults, **properties_of(spec.runtime_configuration)}
+    wanted = sorted((spec.initial_capacity or {}).items())
+    found = tuple(_shape(kind, config, properties) for kind, config in wanted)
     if spec.maximum_capacity is not None and found:
         over = total(found).exceeded_by(spec.maximum_capacity.limit())
         if over:
@@ -70,16 +97,17 @@ def total(wanted: Iterable[Shape]) -> Capacity:
     return whole
 
 
-def _shape(kind: str, config: InitialCapacityConfig) -> Shape:
+def _shape(kind: str, config: InitialCapacityConfig, properties: Mapping[str, str]) -> Shape:
     worker = config.worker_configuration
     cpu, memory, disk = (worker.cpu, worker.memory, worker.disk) if worker is not None else DEFAULT_WORKER
-    mib = parse_gigabytes(memory) * MIB_PER_GIB
+    mib, role = parse_gigabytes(memory) * MIB_PER_GIB, ROLES[WorkerType.of(kind)]
     try:
         # A size that is in the table stays as it is: nothing is rounded, as the memory is the whole worker's.
         capacity = worker_size(parse_cpu(cpu), mib, overhead_mib=0, disk_gib=parse_gigabytes(disk or "20 GB"))
+        heap = largest_heap(mib, properties, role)
     except ValueError as error:
         raise ValueError(f"initialCapacity.{kind}: {error}") from error
-    return Shape(kind, ROLES[WorkerType.of(kind)], config.worker_count, capacity, heap_of(mib))
+    return Shape(kind, role, config.worker_count, capacity, heap)
 
 
 def size_of(capacity: Capacity) -> str:
@@ -87,18 +115,17 @@ def size_of(capacity: Capacity) -> str:
     return f"{format_cpu(capacity.cpu)}, {format_gigabytes(capacity.memory_mib // MIB_PER_GIB)}"
 
 
-def heap_of(memory_mib: int) -> int:
-    """The heap of a worker of this memory: the largest that leaves the usual overhead."""
-    return min(memory_mib - MIN_OVERHEAD_MIB, int(memory_mib / (1 + DEFAULT_OVERHEAD_FACTOR)))
-
-
 def why_cold(properties: dict[str, str], role: str) -> str:
     """Why a run's driver or executors cannot use a JVM that runs already; empty when they can."""
     for name in _START_ONLY[role]:
         if properties.get(name):
             return f"{name} is set"
-    if any(not option.startswith("-D") for option in java_options(properties, role)):
-        return f"spark.{role}.extraJavaOptions holds more than -D options"
+    for option in java_options(properties, role):
+        if not option.startswith("-D"):
+            return f"spark.{role}.extraJavaOptions holds more than -D options"
+        if option[2:].startswith(READ_AT_START):
+            name = option[2:].partition("=")[0]
+            return f"spark.{role}.extraJavaOptions sets {name}, which a JVM reads only at its start"
     if role == labels.EXECUTOR_ROLE and any(name.startswith("spark.executorEnv.") for name in properties):
         return "spark.executorEnv is set"
     if role == labels.DRIVER and any(name.startswith("spark.emr-serverless.driverEnv.") for name in properties):
@@ -113,12 +140,14 @@ def java_options(properties: dict[str, str], role: str) -> list[str]:
 
 
 def best_fit(need: Need, idle: Sequence[Worker], zone: str = "") -> Worker | None:
-    """The worker to claim: in the run's zone first, then the smallest that holds the need, then the oldest."""
-    fitting = [worker for worker in idle if need.met_by(worker)]
-    if not fitting:
-        return None
-    return min(
-        fitting,
+    """The worker to claim; None when there is none."""
+    return next(iter(by_fit(need, idle, zone)), None)
+
+
+def by_fit(need: Need, idle: Sequence[Worker], zone: str = "") -> list[Worker]:
+    """The workers that can serve: in the run's zone first, then the smallest, then the oldest."""
+    return sorted(
+        (worker for worker in idle if need.met_by(worker)),
         key=lambda w: (
             bool(zone) and w.zone != zone,
             w.capacity.cpu,

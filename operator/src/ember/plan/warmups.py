@@ -23,7 +23,7 @@ class WarmUps:
     failures: int = 0  # in a row
     failed: int = 0  # ever
     failed_at: float = 0.0
-    failure: str = ""  # what the last one said
+    failure: str = ""  # what the last one that failed said
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # by role
 
     def usual(self, role: str) -> float:
@@ -69,7 +69,7 @@ class WarmUpHistory:
             took = worker.ready_at - worker.created_at
             old = seconds.get(worker.role, took)
             seconds[worker.role] = old + _NEWEST_COUNTS * (took - old)
-        return replace(known, failures=0, failure="", seconds=seconds)
+        return replace(known, failures=0, seconds=seconds)
 
     def _failed(self, why: str, now: float) -> WarmUps:
         known = self.known

@@ -11,6 +11,8 @@ from ember.model.capacity import Capacity
 from ember.plan.facts import UploadReport, WorkerReport
 
 BEGAN = "submit"  # the mark that a launcher sets when it hands the job to Spark
+# Seconds a launcher has to end after it was told to: far above what it gives the JVM and its last report.
+STOP_TIMEOUT = 240.0
 # Waiting reasons of a container that will not mend themselves; the kubelet goes on trying, we do not wait for ever.
 STUCK_REASONS = frozenset(
     {
@@ -79,6 +81,10 @@ class Worker:
     def abandoned(self) -> bool:
         """Deleted while its node is lost: nobody is there to end it, and it would be there for ever."""
         return self.lost and self.deleting
+
+    def is_deaf(self, now: float) -> bool:
+        """Whether it was told to stop so long ago that it never will."""
+        return not self.ended and self.stopped_at is not None and now - self.stopped_at > STOP_TIMEOUT
 
     @property
     def begun_at(self) -> float:

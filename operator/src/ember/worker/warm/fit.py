@@ -6,7 +6,7 @@ from ember.worker.jvm import Gateway
 from ember.worker.settings import Settings
 
 # Properties which the JVM and its libraries read once, long before a run claims the pod.
-_READ_AT_START = (
+READ_AT_START = (
     "java.", "javax.", "jdk.", "sun.", "com.sun.", "user.", "file.", "native.", "stdout.", "stderr.", "os.",
     "log4j", "slf4j", "org.slf4j", "io.netty.", "networkaddress.", "java_",
 )  # fmt: skip
@@ -28,7 +28,7 @@ def why_not(work: Assignment, given: frozenset[str]) -> str:
     for option in set(options) - given:
         if not option.startswith("-D"):
             return f"a JVM takes {option.partition('=')[0]} only when it starts"
-        if option[2:].startswith(_READ_AT_START):
+        if option[2:].startswith(READ_AT_START):
             return f"a JVM reads {option[2:].partition('=')[0]} only when it starts"
     if work.driver and (environment := interpreter.driver_environment(work.driver.properties)):
         return f"a process gets {min(environment)} in its environment only when it starts"
