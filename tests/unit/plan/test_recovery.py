@@ -127,6 +127,8 @@ def test_another_release_leaves_runs_that_are_under_way_their_own() -> None:
     assert not world.actions(Claim)
     (made,) = world.actions(CreateExecutor)
     assert made.pod["spec"]["containers"][0]["image"] == "registry/spark:0"
+    (status,) = [a.status for a in world.executor(number=1, running=True).actions(SetRunStatus)]
+    assert status["startup"]["executorReason"] == "its driver began with another image"
 
 
 @pytest.mark.parametrize(

@@ -110,12 +110,17 @@ def _startup(run: RunView, shard: Shard, old: JobRunStatus) -> Startup | None:
 
 def _why_cold(run: RunView, shard: Shard, kind: WorkerType) -> str:
     """Why a worker got a pod of its own, where the application keeps pre-initialized ones of its type."""
-    spec = shard.application.spec if shard.application is not None else None
-    kept = {WorkerType.of(key) for key in (spec.initial_capacity or {})} if spec is not None else set()
-    if run.plan is None or kind not in kept:
+    application = shard.application
+    if run.plan is None or application is None or kind.lower() not in {shape.role for shape in application.shapes}:
         return ""
-    never = run.driver_cold if kind is WorkerType.DRIVER else run.plan.executor_cold
+    never = run.driver_cold if kind is WorkerType.DRIVER else run.plan.executor_cold or _outlived(run, shard)
     return never or f"no pre-initialized {kind.lower()} that is large enough was ready"
+
+
+def _outlived(run: RunView, shard: Shard) -> str:
+    """Why a driver of an earlier release gets no pre-initialized executors; empty for one of this release."""
+    another = run.driver is not None and run.driver.image != shard.image()
+    return "its driver began with another image" if another else ""
 
 
 def _executors(run: RunView, old: JobRunStatus) -> ExecutorCounts:
