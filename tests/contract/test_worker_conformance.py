@@ -1,5 +1,6 @@
 """The same scripts in a cold and in a warm driver: what comes out must be the same."""
 
+import importlib.util
 import shutil
 import subprocess
 import tarfile
@@ -36,9 +37,12 @@ SETTINGS = {
     "spark.hadoop.fs.s3a.own": "own",
     "spark.odd": " spaces = and \\ ü ",
 }
+STATIC = {"spark.sql.cache.serializer": "no.such.Serializer"}
 START_ONLY = {"spark.kubernetes.driverEnv.GREETING": "hullo"}
 CASES = {
-    "surroundings.py": Case(("a b", "", "ü", "--conf"), properties=SETTINGS, jvm_options=("-Down.property=x",)),
+    "surroundings.py": Case(
+        ("a b", "", "ü", "--conf"), properties=SETTINGS | STATIC, jvm_options=("-Down.property=x",)
+    ),
     "work.py": Case(("{folder}/six.zip",), properties=SETTINGS),
     "brought.py": Case(
         code=3,
@@ -64,7 +68,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the cases bring with them."""
     folder = tmp_path_factory.mktemp("brought")
     with zipfile.ZipFile(folder / "six.zip", "w") as archive:
-        archive.writestr("six.py", "OWN = 'the own six'")
+        installed = importlib.util.find_spec("six")
+        assert installed and installed.origin
+        archive.writestr("six.py", f"{Path(installed.origin).read_text()}\nOWN = 'the own six'\n")
     with zipfile.ZipFile(folder / "brought.jar", "w") as archive:
         archive.writestr("brought.txt", "x")
     (folder / "brought_module.py").write_text("NAME = __name__")

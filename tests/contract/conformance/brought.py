@@ -25,7 +25,10 @@ print("tasks", context.parallelize([1], 1).map(there).collect())
 loader = context._jvm.Thread.currentThread().getContextClassLoader()
 print("jar", loader.getResource("brought.txt") is not None, type(loader).__name__, [j[-11:] for j in listed] if (
     listed := [str(uri) for uri in context.getConf().get("spark.jars").split(",")]) else None)  # fmt: skip
-import numpy  # noqa: E402
+import importlib.util  # noqa: E402
 
-print("numpy", numpy.arange(3).sum())
+print("installed", importlib.util.find_spec("pandas") is not None)
+import pandas  # noqa: E402
+
+print("pandas", pandas.DataFrame({"a": [1.5]}).to_json())
 sys.exit(3)

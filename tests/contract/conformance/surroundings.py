@@ -35,7 +35,9 @@ for name in sorted(jvm.System.getProperties().stringPropertyNames()):
 hadoop = context._jsc.hadoopConfiguration()
 print("hadoop", [hadoop.get(f"fs.s3a.{key}") for key in ("endpoint", "access.key", "aws.credentials.provider", "own")])
 kept = jvm.org.apache.spark.deploy.SparkHadoopUtil.get().conf()
-print("hadoop kept", [kept.get(f"fs.s3a.{key}") for key in ("endpoint", "access.key", "aws.credentials.provider")])
+print(
+    "hadoop kept", [kept.get(f"fs.s3a.{key}") for key in ("endpoint", "access.key", "aws.credentials.provider", "own")]
+)
 user = jvm.org.apache.hadoop.security.UserGroupInformation.getCurrentUser()
 print("user", user.getUserName(), user.getCredentials().numberOfSecretKeys(), context.sparkUser(), context.appName)
 for name in ("", "org.apache.spark", "org.apache.spark.repl.Main", "org.sparkproject.jetty"):
@@ -45,5 +47,9 @@ print("sql", {key: spark.conf.get(key) for key in ("spark.sql.shuffle.partitions
 print("time", spark.sql("select timestamp_seconds(0)").first(), jvm.java.util.TimeZone.getDefault().getID())
 print("tables", spark.catalog.listTables(), spark.catalog.currentDatabase(), context.defaultParallelism)
 print("encoding", jvm.java.nio.charset.Charset.defaultCharset().name(), "ünï☃")
+try:
+    print("cached", spark.range(1).cache().count())
+except Exception as error:
+    print("cached", "no.such.Serializer" in str(error))
 print("after", sorted(Path.cwd().iterdir()))
 spark.stop()

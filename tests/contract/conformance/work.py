@@ -57,6 +57,7 @@ context.addPyFile(sys.argv[1])
 print(
     "own module", context.parallelize([1], 1).map(lambda _: __import__("six").OWN).collect(), SparkFiles.get("x")[-2:]
 )
+print("beside it", context.parallelize([1], 1).map(lambda _: __import__("pandas").Series([1.5]).to_json()).collect())
 context.setLogLevel("ERROR")
 print("log level", context._jvm.org.apache.logging.log4j.LogManager.getRootLogger().getLevel().toString())
 print("temporary view", numbers.createOrReplaceTempView("v"), spark.table("v").count())

@@ -246,6 +246,7 @@ def test_a_claimed_worker_that_did_not_get_its_cpu_gets_it_later() -> None:
         ({"spark.driver.extraJavaOptions": "-Da=b -Xss1m"}, True),
         ({"spark.driver.extraJavaOptions": "-Dfile.encoding=latin1"}, True),
         ({"spark.driver.extraClassPath": "/x"}, True),
+        ({"spark.sql.codegen.cache.maxEntries": "1"}, True),
         ({"spark.emr-serverless.driverEnv.A": "b"}, True),
     ],
 )

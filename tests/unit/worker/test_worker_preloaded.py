@@ -26,7 +26,8 @@ PREPARE = """
 def folder(tmp_path: Path) -> Path:
     files = {
         "base.py": "print('import base')",
-        "helper.py": "WHOSE = 'installed'",
+        # As Python 3.11's _decimal, it goes by another name than it is imported by.
+        "helper.py": "WHOSE = 'installed'; __name__ = 'renamed'",
         "other.py": "print('import other'); import colorsys",
         "package/__init__.py": "import base, helper; print('import package'); from package import part",
         "package/part.py": "VALUE = 1; from . import __name__ as parent",
@@ -80,7 +81,31 @@ def test_a_jobs_own_module_wins(folder: Path) -> None:
         import package, base, other
         print(package.__file__[-14:], "package.part" in sys.modules)
     """
-    assert run(folder, script) == ["own False", "own package", "import other", "own/package.py False"]
+    assert run(folder, script) == ["own False", "own package", "own/package.py False"]
+
+
+def test_a_part_of_the_jobs_own_does_not_make_the_rest_run_twice(folder: Path) -> None:
+    (folder / "own").mkdir()
+    (folder / "own" / "helper.py").write_text("WHOSE = 'own'")
+    script = """
+        sys.path.insert(0, "own")
+        import package, helper
+        print(package.part.VALUE, package.helper.WHOSE, helper.WHOSE)
+    """
+    assert run(folder, script) == ["1 installed own"]
+
+
+def test_to_ask_for_a_module_changes_nothing(folder: Path) -> None:
+    script = """
+        import importlib.util
+        for name in ("package", "package", "base"):
+            print(importlib.util.find_spec(name).origin.rpartition("installed/")[2], name in sys.modules)
+        import package.part
+        print(package.part.VALUE, package.__spec__.loader is package.__loader__)
+    """
+    assert run(folder, script) == [
+        "package/__init__.py False", "package/__init__.py False", "base.py False", "1 True"
+    ]  # fmt: skip
 
 
 def test_a_module_that_is_gone_is_missing(folder: Path) -> None:

@@ -17,15 +17,23 @@ from ember.plan.workers import Worker
 
 ROLES = {WorkerType.DRIVER: labels.DRIVER, WorkerType.EXECUTOR: labels.EXECUTOR_ROLE}
 DEFAULT_WORKER = ("4 vCPU", "16 GB", "20 GB")  # EMR Serverless, a pre-initialized Spark worker without a size
-# What a JVM takes only when it starts: a run that sets one of these cannot run in a JVM that started before it.
+# What a JVM takes only when it starts, or Spark once in its life: a run that sets one of these cannot run in a JVM that
+# has rehearsed. (What Spark takes once and can be made to forget is forgotten: `ember.worker.warm.traces`.)
+_ONCE = (
+    "spark.network.io.preferDirectBufs",
+    "spark.sql.broadcastExchange.maxThreadThreshold",
+    "spark.sql.codegen.cache.maxEntries",
+    "spark.sql.resultQueryStage.maxThreadThreshold",
+    "spark.sql.shuffleExchange.maxThreadThreshold",
+)
 _START_ONLY = {
-    labels.DRIVER: ("spark.driver.extraClassPath", "spark.driver.extraLibraryPath"),
-    labels.EXECUTOR_ROLE: ("spark.executor.extraClassPath", "spark.executor.extraLibraryPath"),
+    labels.DRIVER: ("spark.driver.extraClassPath", "spark.driver.extraLibraryPath", *_ONCE),
+    labels.EXECUTOR_ROLE: ("spark.executor.extraClassPath", "spark.executor.extraLibraryPath", *_ONCE),
 }
 # Properties that a JVM and its libraries read once, at their start (`ember.worker.warm.fit`).
 READ_AT_START = (
     "java.", "javax.", "jdk.", "sun.", "com.sun.", "user.", "file.", "native.", "stdout.", "stderr.", "os.",
-    "log4j", "slf4j", "org.slf4j", "io.netty.", "networkaddress.", "java_",
+    "log4j", "slf4j", "org.slf4j", "io.netty.", "networkaddress.", "http.", "https.", "java_", "hadoop.home.dir",
 )  # fmt: skip
 
 

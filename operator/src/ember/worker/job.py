@@ -11,14 +11,14 @@ import types
 from dataclasses import dataclass
 from pathlib import Path
 
-from ember.worker import threads
+from ember.worker import preloaded, threads
 
 # Taken when the zygote starts, before the script's own settings come: what its interpreter was started with.
 _BASE_ENVIRONMENT = dict(os.environ)
 _NOT_BASE = {"", str(Path.cwd()), *_BASE_ENVIRONMENT.get("PYTHONPATH", "").split(os.pathsep)}
 _BASE_PATH = [entry for entry in sys.path if entry not in _NOT_BASE]
-# Variables that an interpreter, the C library or numpy reads once, at its start.
-_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OMP_", "OPENBLAS_", "MKL_")
+# Variables that an interpreter, the C library, numpy or Arrow reads once, at its start.
+_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "OMP_", "OPENBLAS_", "MKL_", "ARROW_")
 # What Spark tells its Python workers in variables of such names.
 _SPARKS_OWN = ("PYTHON_WORKER_", "PYTHON_UDF_", "PYTHON_FAULTHANDLER_", "PYTHON_UNIX_", "PYTHON_DAEMON_")
 # Those of them which we can follow afterwards.
@@ -100,7 +100,7 @@ def differs(env: dict[str, str]) -> bool:
 def _shadows(script: str, env: dict[str, str]) -> bool:
     """True if the job brings a module of its own under a name that the zygote has imported already."""
     loaded = {name.partition(".")[0] for name in sys.modules} - {"__main__", "ember"}
-    loaded |= {"sitecustomize", "usercustomize"}
+    loaded |= {"sitecustomize", "usercustomize", *preloaded.hidden()}
     spark = str(Path(env.get("SPARK_HOME", "/opt/spark"), "python"))
     entries = [str(Path(script).resolve().parent), *env.get("PYTHONPATH", "").split(os.pathsep)]
     known = [*_BASE_PATH, *_BASE_ENVIRONMENT.get("PYTHONPATH", "").split(os.pathsep)]

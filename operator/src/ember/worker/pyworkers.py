@@ -36,7 +36,9 @@ def with_own_seed(main: Callable[..., object]) -> Callable[..., object]:
 
 def serves(request: Request) -> bool:
     """Whether a fork of this process is what Spark would have started."""
-    return request.interpreter == sys.executable and not differs(request.env)
+    # A limit of its memory counts what is mapped, and the imports of this process are: it would get less than it asks.
+    limited = "PYSPARK_EXECUTOR_MEMORY_MB" in request.env
+    return request.interpreter == sys.executable and not limited and not differs(request.env)
 
 
 def run(request: Request) -> None:

@@ -8,7 +8,7 @@ from ember.worker.settings import Settings
 # Properties which the JVM and its libraries read once, long before a run claims the pod.
 READ_AT_START = (
     "java.", "javax.", "jdk.", "sun.", "com.sun.", "user.", "file.", "native.", "stdout.", "stderr.", "os.",
-    "log4j", "slf4j", "org.slf4j", "io.netty.", "networkaddress.", "java_",
+    "log4j", "slf4j", "org.slf4j", "io.netty.", "networkaddress.", "http.", "https.", "java_", "hadoop.home.dir",
 )  # fmt: skip
 
 

@@ -17,12 +17,10 @@ class Traces:
         self._gateway = gateway
         self._system = gateway.java_class("java.lang.System")
         self._properties = self._system.getProperties().clone()
-        # Spark builds this singleton's configuration once; it must not get to know the rehearsals' settings.
-        gateway.java_class("org.apache.spark.deploy.SparkHadoopUtil").get()
         self._streams = _Streams(gateway, log)
 
     def remove(self) -> None:
-        """Properties, open file systems with their identity, folders; then let the JVM speak again."""
+        """Properties, open file systems with their identity, settings, folders; then let the JVM speak again."""
         # All properties, not only Spark's: libraries set their own from the settings of a rehearsal.
         self._system.setProperties(self._properties)
         files = self._gateway.java_class("org.apache.hadoop.fs.FileSystem")
@@ -30,8 +28,26 @@ class Traces:
         files.clearStatistics()
         # Spark keeps the secret of a context in local mode with the user's identity, and prefers it to any other.
         self._gateway.java_class("org.apache.hadoop.security.UserGroupInformation").setLoginUser(None)
+        self._forget_settings()
         self._remove_folders()
         self._streams.restore()
+
+    def _forget_settings(self) -> None:
+        """What Spark takes once from the settings that it finds: those of the run shall count."""
+        self._scala_object("org.apache.spark.sql.execution.columnar.InMemoryRelation")[1].clearSerializer()
+        self._scala_object("org.apache.spark.sql.execution.datasources.FileStatusCache")[1].resetForTesting()
+        kind, holder = self._scala_object("org.apache.spark.deploy.SparkHadoopUtil")
+        # Lazy values: the marks that they are there, then the one that holds settings.
+        made, value = kind.getDeclaredField("bitmap$0"), kind.getDeclaredField("instance")
+        for field in (made, value):
+            field.setAccessible(True)
+        made.setByte(holder, 0)
+        value.set(holder, None)
+
+    def _scala_object(self, name: str) -> tuple[Any, Any]:
+        """The class of a Scala object, and the object."""
+        kind = self._gateway.java_class("java.lang.Class").forName(f"{name}$")
+        return kind, kind.getField("MODULE$").get(None)
 
     def _remove_folders(self) -> None:
         """What each submission and each context made for itself, save the root that the run's own will use."""
