@@ -77,7 +77,7 @@ class Preloaded:
                 sys.modules[name] = self._groups[number].pop(name)
                 return
             for group in self._groups[: number + 1]:
-                ours = {top for top in map(_top, group) if self._is_found_again(top)}
+                ours = {top for top in set(map(_top, group)) if self._is_found_again(top)}
                 for key in [key for key in group if _top(key) in ours]:
                     sys.modules.setdefault(key, group.pop(key))
 
