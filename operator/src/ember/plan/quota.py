@@ -160,7 +160,7 @@ class _Round:
         needs = {labels.DRIVER: head.driver, labels.EXECUTOR_ROLE: head.executor}
         idle = [worker for workers in self.idle.values() for worker in workers]
         idle.sort(key=lambda worker: (needs[worker.role].met_by(worker), -worker.capacity.memory_mib))
-        free, chosen = self.used - going, list[Worker]()
+        free, chosen, before = self.used - going, list[Worker](), dict(self.idle)
         for worker in (*unusable, *idle):
             if self._fits(free, head):
                 break
@@ -168,6 +168,7 @@ class _Round:
             chosen.append(worker)
             self._take(worker)
         if not self._fits(free, head):
+            self.idle = before
             return ()
         for worker in list(chosen):  # one that came early may not be needed after a later one
             free += worker.capacity
