@@ -17,6 +17,8 @@ class Traces:
         self._gateway = gateway
         self._system = gateway.java_class("java.lang.System")
         self._properties = self._system.getProperties().clone()
+        # What Hadoop's classes say once, they say now: later it would be among the lines of a rehearsal.
+        gateway.java_class("org.apache.spark.deploy.SparkHadoopUtil").get()
         self._streams = _Streams(gateway, log)
 
     def remove(self) -> None:
