@@ -11,7 +11,7 @@ from ember.handlers import carry_out
 from ember.handlers.carry_out import Failed, Hands
 from ember.kube.apply import Applier
 from ember.kube.errors import Forbidden
-from ember.kube.index import Index, Kind
+from ember.kube.index import Kind
 from ember.plan.actions import (
     Action,
     Announce,
@@ -64,10 +64,10 @@ class Refusing:
         self.deleted.append(name)
 
 
-def of_an_application(api: Refusing) -> Hands:
-    """Hands that know one application."""
-    world, metrics = World().application(), OperatorMetrics(CollectorRegistry())
-    return Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
+def hands_of(world: World, api: Refusing, store: object = None) -> Hands:
+    """Hands that act in a world by way of this API server and this store."""
+    metrics = OperatorMetrics(CollectorRegistry())
+    return Hands(world.index, cast("Applier", api), cast("Store", store), world.gatherer, metrics)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,7 @@ def of_an_application(api: Refusing) -> Hands:
 )
 def test_only_a_status_that_cannot_be_written_keeps_a_pod(failing: Action, deleted: list[str]) -> None:
     api = Refusing()
-    metrics = OperatorMetrics(CollectorRegistry())
-    hands = Hands(Index(), cast("Applier", api), cast("Store", None), World().gatherer, metrics)
+    hands = hands_of(World(), api)
     with pytest.raises(Failed):
         asyncio.run(hands.carry_out(Plan((failing, DeleteWorker(("team-a", "old"), "uid")))))
     assert api.deleted == deleted
@@ -86,7 +85,7 @@ def test_only_a_status_that_cannot_be_written_keeps_a_pod(failing: Action, delet
 def test_events_come_later_and_one_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carry_out, "_EVENTS_LATER", 0.0)
     api = Refusing()
-    hands = of_an_application(api)
+    hands = hands_of(World().application(), api)
 
     async def both() -> None:
         news = [Announce("EMRApplication", KEY, "Normal", reason, "") for reason in ("One", "Two")]
@@ -102,7 +101,7 @@ def test_events_come_later_and_one_that_fails_stops_no_other(monkeypatch: pytest
 
 def test_events_that_wait_are_posted_when_the_operator_ends() -> None:
     api = Refusing()
-    hands = of_an_application(api)
+    hands = hands_of(World().application(), api)
 
     async def end_soon() -> None:
         telling = asyncio.create_task(hands.tell())
@@ -116,8 +115,8 @@ def test_events_that_wait_are_posted_when_the_operator_ends() -> None:
 
 
 def test_a_pre_initialized_worker_that_is_refused_is_a_warm_up_that_failed() -> None:
-    world, metrics = World().application("STARTING", initialCapacity=ONE_DRIVER), OperatorMetrics(CollectorRegistry())
-    hands = Hands(world.index, cast("Applier", Refusing()), cast("Store", None), world.gatherer, metrics)
+    world = World().application("STARTING", initialCapacity=ONE_DRIVER)
+    hands = hands_of(world, Refusing())
     world.now = time.time()
     plan = world.plan()
     assert any(isinstance(action, CreateWarm) for action in plan.actions)
@@ -155,8 +154,7 @@ def test_a_claim_for_an_executor_that_spark_has_withdrawn_is_not_made_or_taken_b
     claim = next(action for action in world.plan().actions if isinstance(action, Claim))
     assert claim.request is not None
     api = Claiming(world, (claim.request.namespace, claim.request.pod_name))
-    metrics = OperatorMetrics(CollectorRegistry())
-    hands = Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
+    hands = hands_of(world, api)
     asyncio.run(hands.carry_out(Plan((claim,))))
     assert (api.claims, api.stopped) == (1, [(claim.worker.name, "RemovedBySpark")])
     asyncio.run(hands.carry_out(Plan((claim,))))
@@ -164,10 +162,10 @@ def test_a_claim_for_an_executor_that_spark_has_withdrawn_is_not_made_or_taken_b
 
 
 def test_an_executor_that_is_refused_is_named_on_its_run_and_tried_alone_until_it_has_its_pod() -> None:
-    world, metrics = World().application(maximum=None), OperatorMetrics(CollectorRegistry())
+    world = World().application(maximum=None)
     world.job_run(state="RUNNING").driver(running=True).waits_for("run-1", 1, 2)
     api = Refusing()
-    hands = Hands(world.index, cast("Applier", api), cast("Store", None), world.gatherer, metrics)
+    hands = hands_of(world, api)
     creations = world.actions(CreateExecutor)
     assert len(creations) == 2
     with pytest.raises(Failed, match="quota"):
@@ -196,9 +194,9 @@ class Silent:
 
 def test_a_store_that_does_not_answer_holds_up_nothing_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carry_out, "_STORE_SECONDS", 0.01)
-    world, metrics = World(store={"managedLogUri": "s3://managed"}).application(), OperatorMetrics(CollectorRegistry())
+    world = World(store={"managedLogUri": "s3://managed"}).application()
     creations = world.job_run().actions(CreateDriver)
-    hands = Hands(world.index, cast("Applier", Refusing()), cast("Store", Silent()), world.gatherer, metrics)
+    hands = hands_of(world, Refusing(), Silent())
     with pytest.raises(Failed, match="no answer within"):
         asyncio.run(asyncio.wait_for(hands.carry_out(Plan(tuple(creations))), 10))
     assert world.gatherer.problems["uid-run-1"].reason == "StoreUnavailable"

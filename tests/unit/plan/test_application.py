@@ -209,14 +209,13 @@ def test_a_run_gets_the_other_executor_when_the_best_was_promised() -> None:
 
 
 def test_no_more_is_released_than_the_head_needs() -> None:
-    small, large = _idle(1, 2)
-    large = replace(large, capacity=Capacity(cpu=1, memory_mib=9000, disk_gib=20))
-    waits = _claimant(1, small.capacity, Capacity(cpu=2, memory_mib=9999, disk_gib=20), False, 0, 0)
-    waits = replace(waits, driver=Need(small.capacity, 0, cold="x"))
-    small = replace(small, capacity=Capacity(cpu=3, memory_mib=1000, disk_gib=20))
-    assert decide(
-        CapacityLimit(cpu=4), Capacity(cpu=4, memory_mib=0, disk_gib=0), [waits], 9, [small, large]
-    ).released == (small,)
+    sizes = (Capacity(cpu=1, memory_mib=9000, disk_gib=20), Capacity(cpu=3, memory_mib=1000, disk_gib=20))
+    early, enough = (replace(worker, capacity=size) for worker, size in zip(_idle(1, 1), sizes, strict=True))
+    head = _claimant(
+        1, Capacity(cpu=1, memory_mib=0, disk_gib=0), Capacity(cpu=2, memory_mib=9999, disk_gib=0), False, 0, 0
+    )
+    used = Capacity(cpu=4, memory_mib=0, disk_gib=0)
+    assert decide(CapacityLimit(cpu=4), used, [head], 9, [early, enough]).released == (enough,)
 
 
 def test_what_is_going_anyway_costs_no_idle_worker_its_place() -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ember.model.application import WorkerType
+from ember.model import labels
 from ember.model.conditions import set_condition
 from ember.model.jobrun import ExecutorCounts, JobRunStatus, Startup
 from ember.model.quantity import human_duration
@@ -99,22 +99,22 @@ def _startup(run: RunView, shard: Shard, old: JobRunStatus) -> Startup | None:
         first = max(0, round((driver.first_task_at - created.timestamp()) * 1000))
     return Startup(
         driver="WARM" if driver.pool else "COLD",
-        reason="" if driver.pool else before.reason or _why_cold(run, shard, WorkerType.DRIVER),
+        reason="" if driver.pool else before.reason or _why_cold(run, shard, labels.DRIVER),
         warm_executors=max(before.warm_executors, warm),
         cold_executors=max(before.cold_executors, len(held) - warm),
         executor_reason=before.executor_reason
-        or (_why_cold(run, shard, WorkerType.EXECUTOR) if len(held) > warm else ""),
+        or (_why_cold(run, shard, labels.EXECUTOR_ROLE) if len(held) > warm else ""),
         first_task_milliseconds=first,
     )
 
 
-def _why_cold(run: RunView, shard: Shard, kind: WorkerType) -> str:
-    """Why a worker got a pod of its own, where the application keeps pre-initialized ones of its type."""
+def _why_cold(run: RunView, shard: Shard, role: str) -> str:
+    """Why a worker got a pod of its own, where the application keeps pre-initialized ones of its role."""
     application = shard.application
-    if run.plan is None or application is None or kind.lower() not in {shape.role for shape in application.shapes}:
+    if run.plan is None or application is None or role not in {shape.role for shape in application.shapes}:
         return ""
-    never = run.driver_cold if kind is WorkerType.DRIVER else run.plan.executor_cold or _outlived(run, shard)
-    return never or f"no pre-initialized {kind.lower()} that is large enough was ready"
+    never = run.driver_cold if role == labels.DRIVER else run.plan.executor_cold or _outlived(run, shard)
+    return never or f"no pre-initialized {role} that is large enough was ready"
 
 
 def _outlived(run: RunView, shard: Shard) -> str:
