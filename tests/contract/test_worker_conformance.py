@@ -54,12 +54,18 @@ CASES = {
     "twice.py": Case(properties={"spark.log.level": "ERROR"}),
     "failing.py": Case(code=1),
     "java_exit.py": Case(code=7),
+    "leaving.py": Case(code=1, properties={"spark.python.worker.reuse": "false"}),
     "start_only.py": Case(
-        properties=START_ONLY, jvm_options=("-Duser.timezone=Asia/Tokyo", "-Xss2m", "-Down.property=x")
+        properties=START_ONLY,
+        jvm_options=(
+            *("-Duser.timezone=Asia/Tokyo", "-Xss2m", "-Down.property=x"),
+            "-Dlog4j2.configurationFile={folder}/start_only/log4j2.properties",
+        ),
     ),
     "job.jar": Case(
         ("a b", ""), 1, ("--class", "Job"), {"spark.own": "mine"}, ("-Down.property=x",)
     ),
+    "job.jar that exits": Case(("exit",), 5, ("--class", "Job"), {"spark.own": "mine"}),
 }  # fmt: skip
 
 
@@ -80,6 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for script in SCRIPTS.glob("*.py"):
         (folder / script.stem).mkdir()
         shutil.copy(script, folder / script.stem)
+    shutil.copy(SCRIPTS / "log4j2.properties", folder / "start_only")
     classes = str(worker_pod.spark_home() / "jars" / "*")
     subprocess.run(["javac", "-cp", classes, "-d", folder / "classes", SCRIPTS / "Job.java"], check=True)
     subprocess.run(["jar", "cf", folder / "job.jar", "-C", folder / "classes", "."], check=True)
@@ -116,9 +123,11 @@ def test_warm_is_as_cold(pods: tuple[Pod, Pod], folder: Path, name: str) -> None
 
 def assignment(case: Case, folder: Path, name: str) -> dict[str, Any]:
     """What both pods are told."""
-    entry = str(folder / name if name.endswith(".jar") else folder / Path(name).stem / name)
+    file, _, _ = name.partition(" ")
+    entry = str(folder / file if file.endswith(".jar") else folder / Path(file).stem / file)
     words = [word.replace("{folder}", str(folder)) for word in (*case.before, entry, *case.arguments)]
-    return driver(*words, jvm_options=case.jvm_options, **case.properties)
+    options = [option.replace("{folder}", str(folder)) for option in case.jvm_options]
+    return driver(*words, jvm_options=options, **case.properties)
 
 
 def outcome(pod: Pod) -> dict[str, object]:

@@ -8,6 +8,7 @@ public class Job {
         System.out.println(Thread.currentThread().getContextClassLoader().getClass().getSimpleName());
         System.out.println(Thread.currentThread().getContextClassLoader().getParent() == ClassLoader.getSystemClassLoader());
         System.out.println(System.getProperty("own.property") + " " + System.getProperty("SPARK_SUBMIT"));
+        if (arguments[0].equals("exit")) System.exit(5);
         throw new IllegalStateException("user error");
     }
 }

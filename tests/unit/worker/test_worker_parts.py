@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ember.worker import executor, interpreter, jvm, outcome, submit
+from ember.worker import executor, interpreter, jvm, launcher, outcome, submit
 from ember.worker.assignment import AssignmentError, DriverPart, ExecutorPart, parse
 from ember.worker.channel import BackOff, Channel, ChannelError, RefusedError, persist
 from ember.worker.inbox import Inbox, NoAssignmentError
@@ -280,6 +281,42 @@ def test_sigterm_is_a_stop(supervisor: Supervisor) -> None:
     threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGTERM]).start()
     with pytest.raises(StopRequested, match="SIGTERM"):
         supervisor.wait(lambda: False, 10)
+
+
+@dataclass
+class Main:
+    """How a call of main and its gateway look once main is over."""
+
+    failure: str = ""
+    done: bool = True
+    disconnected: bool = False
+
+    @property
+    def returned(self) -> bool:
+        """Neither an exception nor a lost connection."""
+        return not self.failure and not self.disconnected
+
+    def prepare_end(self, _: Settings) -> None:
+        """No file tells of the last hook."""
+
+
+@pytest.mark.parametrize(
+    ("main", "expected"),
+    [
+        (Main(), (0, "exit code 0")),
+        (Main(failure='Exception in thread "main" Odd: 7\n\tat x'), (1, "exit code 1 (Odd: 7)")),
+        (Main(disconnected=True), (143, "killed by signal 15 SIGTERM")),
+    ],
+)
+def test_a_shutdown_that_hangs_does_not_hide_how_main_ended(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main: Main, expected: tuple[int, str]
+) -> None:
+    monkeypatch.setattr(launcher, "EXIT_SECONDS", 0.05)
+    monkeypatch.setattr(launcher, "Channel", lambda *_: NoBroker())
+    pod = launcher.Launcher(settings(tmp_path), {})
+    pod._supervisor = supervisor  # its signals are given back after the test
+    pod._jvm = supervisor.start(["sleep", "60"], os.environ, tmp_path)
+    assert pod._concluded(cast("jvm.Call", main), cast("jvm.Gateway", main)) == outcome.Outcome(*expected)
 
 
 def test_two_virtual_environments_are_two_pythons(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ember.worker.channel import Channel
 from ember.worker.clock import Marks
 from ember.worker.driver import DriverRun
 from ember.worker.endmark import write_end_marks
-from ember.worker.outcome import Outcome, memory_hint, of_status
+from ember.worker.outcome import Outcome, memory_hint, of_main, of_status
 from ember.worker.problems import WorkerError
 from ember.worker.processes import Child, StopRequested, Supervisor
 from ember.worker.properties import dump
@@ -167,19 +167,14 @@ class Launcher:
             log.write_all(2, call.failure.encode("utf-8", "replace") + b"\n")
         hooks = gateway.prepare_end(self._settings) if call.returned else None
         over = jvm.end(self._supervisor, child, hooks, EXIT_SECONDS)
+        by_itself = over and child.ended
         self._marks.set("exit")
-        if over and not child.ended:
-            return Outcome(0, "exit code 0")
         if not over:
             log.warning("the JVM does not end by itself", seconds=EXIT_SECONDS)
             self._supervisor.end(child, STOP_GRACE_SECONDS)
-            if call.returned:  # the job's own code was through; only the shutdown hung
-                return Outcome(0, "exit code 0")
-        outcome = of_status(child.status, memory_hint(jvm.out_of_memory_note(self._settings)))
-        if call.failure and outcome.exit_code == 0:
-            # The gateway ends with 0 whatever main has thrown; a JVM whose main throws ends with 1.
-            return Outcome(1, _exception_reason(call.failure))
-        return outcome
+        # The job's own code was through when we killed the JVM, unless it vanished from within main.
+        status = child.status if by_itself or call.disconnected else 0
+        return of_main(call.failure, status, memory_hint(jvm.out_of_memory_note(self._settings)))
 
     def _stopped(self, reason: str) -> Outcome:
         if self._jvm is None:
@@ -220,9 +215,3 @@ class Launcher:
                 path.write_text(json.dumps(said))
             except OSError:
                 return
-
-
-def _exception_reason(failure: str) -> str:
-    """The first line of the stack trace: the exception and its message."""
-    first = failure.partition("\n")[0].removeprefix('Exception in thread "main" ')
-    return f"exit code 1 ({first[:300]})"

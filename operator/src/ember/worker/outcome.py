@@ -25,6 +25,18 @@ def of_status(status: int | None, hint: str = "") -> Outcome:
     return Outcome(status, f"exit code {status}{note if status else ''}")
 
 
+def of_main(failure: str, status: int | None, hint: str = "") -> Outcome:
+    """The outcome of a JVM with this status, whose main has thrown `failure` (a stack trace) or nothing.
+
+    A JVM whose main throws ends with 1; the gateway in which ours runs ends with 0 all the same.
+    """
+    outcome = of_status(status, hint)
+    if not failure or outcome.exit_code:
+        return outcome
+    exception = failure.partition("\n")[0].removeprefix('Exception in thread "main" ')
+    return Outcome(1, f"exit code 1 ({exception[:300]})")
+
+
 def _name(number: int) -> str:
     try:
         return f" {signal.Signals(number).name}"
