@@ -167,11 +167,11 @@ class Launcher:
             log.write_all(2, call.failure.encode("utf-8", "replace") + b"\n")
         hooks = gateway.prepare_end(self._settings) if call.returned else None
         over = jvm.end(self._supervisor, child, hooks, EXIT_SECONDS)
-        by_itself = over and child.ended
         self._marks.set("exit")
         if not over:
             log.warning("the JVM does not end by itself", seconds=EXIT_SECONDS)
             self._supervisor.end(child, STOP_GRACE_SECONDS)
+        by_itself = over and child.ended
         # The job's own code was through when we killed the JVM, unless it vanished from within main.
         status = child.status if by_itself or call.disconnected else 0
         return of_main(call.failure, status, memory_hint(jvm.out_of_memory_note(self._settings)))
