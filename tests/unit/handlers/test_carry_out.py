@@ -12,6 +12,7 @@ from ember.handlers.carry_out import Failed, Hands
 from ember.kube.apply import Applier
 from ember.kube.errors import Forbidden
 from ember.kube.index import Kind
+from ember.model import labels
 from ember.plan.actions import (
     Action,
     Announce,
@@ -72,7 +73,10 @@ def hands_of(world: World, api: Refusing, store: object = None) -> Hands:
 
 @pytest.mark.parametrize(
     ("failing", "deleted"),
-    [(CreateWarm({"metadata": {"namespace": "team-a"}}), ["old"]), (SetRunStatus(("team-a", "run-1"), {}), [])],
+    [
+        (CreateWarm({"metadata": {"namespace": "team-a", "labels": {labels.POOL: "x"}}}), ["old"]),
+        (SetRunStatus(("team-a", "run-1"), {}), []),
+    ],
 )
 def test_only_a_status_that_cannot_be_written_keeps_a_pod(failing: Action, deleted: list[str]) -> None:
     api = Refusing()

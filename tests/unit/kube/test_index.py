@@ -1,7 +1,5 @@
 """The index: newest wins, look-ups follow changes, nothing is left behind."""
 
-import asyncio
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,16 +96,6 @@ def test_the_end_of_an_earlier_pod_is_not_that_of_its_successor() -> None:
     index.put(Kind.POD, expected)
     index.remove(Kind.POD, key_of(expected), "old")
     assert index.get(Kind.POD, key_of(expected)) is expected, "the one that is being made stays"
-
-
-async def test_a_long_poll_is_woken_by_a_change_and_by_its_time() -> None:
-    index = Index()
-    assert await index.changed(known=0, timeout=0.01) == 0
-    poll = asyncio.create_task(index.changed(known=0, timeout=5))
-    await asyncio.sleep(0)
-    index.put(Kind.POD, pod(1))
-    assert await poll == 1
-    assert await index.changed(known=0, timeout=5) == 1
 
 
 def test_listeners_are_told_until_they_leave() -> None:

@@ -21,8 +21,7 @@ from ember.plan.actions import (
 from ember.plan.pods import PodBuilder
 from ember.plan.sizes import largest_heap
 from ember.plan.warm import why_cold
-from ember.plan.warmups import back_off
-from tests.support.shards import KEY, SMALL, World, pod_status, settings
+from tests.support.shards import SMALL, World, pod_status, settings
 
 BIG = " ".join(f"--conf spark.{role}.{what}" for role in ("executor", "driver") for what in ("cores=2", "memory=3g"))
 
@@ -188,43 +187,6 @@ def test_a_stopped_application_lets_its_pool_go() -> None:
     assert len(seen.actions(DeleteWorker)) == 2
 
 
-def test_failed_warm_ups_are_repeated_later_and_later() -> None:
-    assert [back_off(n) for n in (0, 1, 2, 3, 20)] == [0.0, 5.0, 10.0, 20.0, 300.0]
-
-
-def test_a_failed_warm_up_goes_and_its_successor_comes_after_a_pause() -> None:
-    seen = world(drivers=1, executors=0).warm("driver", exit_code=1, ready=False)
-    assert [a.key[1] for a in seen.actions(DeleteWorker)] == ["warm-driver-1"]
-    assert seen.actions(CreateWarm) == []
-    assert len(seen.later(6).actions(CreateWarm)) == 1
-
-
-def test_a_warm_up_that_says_itself_that_it_failed_counts_as_one() -> None:
-    seen = world(drivers=1, executors=0).warm("driver", ready=False)
-    seen.report("warm-driver-1", "ended", 1, "the warm-up failed: no room")
-    assert seen.actions(CreateWarm) == []
-    assert seen.shard().warm_ups.failures == 1
-    assert len(seen.later(6).actions(CreateWarm)) == 1
-
-
-def test_pods_that_are_refused_count_as_one_failed_warm_up() -> None:
-    seen = world("STARTING", drivers=2, executors=0)
-    for _ in seen.actions(CreateWarm):
-        seen.gatherer.warm_up_refused(KEY, "exceeded quota", seen.now)
-    assert seen.shard().warm_ups.failures == 1
-    assert seen.actions(CreateWarm) == []
-    assert seen.plan().look_again_in is not None, "no pod will ever tell that the pause is over"
-    status = next(a.status for a in seen.actions(SetApplicationStatus))
-    assert "exceeded quota" in str(status["conditions"])
-    assert len(seen.later(6).actions(CreateWarm)) == 2
-
-
-def test_a_warm_up_that_never_ends_is_given_up() -> None:
-    seen = world(drivers=1, executors=0).warm("driver", ready=False)
-    assert seen.actions(DeleteWorker) == []
-    assert len(seen.later(901).actions(DeleteWorker)) == 1
-
-
 def test_a_run_waits_for_a_driver_that_is_nearly_ready_but_not_for_one_that_is_overdue() -> None:
     seen = world(drivers=1, executors=0, maximum=None).warm("driver", ready=False).later(25).job_run()
     assert seen.actions(CreateDriver) == []
@@ -309,13 +271,6 @@ def test_a_driver_that_is_killed_without_a_word_may_have_begun_once_it_was_told_
     seen.index.put(Kind.POD, killed)
     assert bool(seen.actions(Claim)) == replaced
     assert any(a.status["state"] == "FAILED" for a in seen.actions(SetRunStatus)) != replaced
-
-
-def test_the_estimate_follows_the_application_s_own_warm_ups() -> None:
-    seen = world("STARTING", drivers=2, executors=0).warm("driver", 1, ready=False).later(100)
-    seen.report("warm-driver-1", "ready")
-    details = seen.actions(SetApplicationStatus)[0].status["stateDetails"]
-    assert details == "1/2 pre-initialized workers are ready, about 100 s left"
 
 
 def test_the_status_counts_each_entry() -> None:

@@ -109,6 +109,7 @@ def test_whatever_a_run_without_a_driver_waits_for_has_a_bound(state: str) -> No
 def test_of_two_drivers_the_first_stays_and_both_count() -> None:
     world = World().application(maximum=12, initialCapacity=POOL).job_run(state="RUNNING")
     world.warm("driver").claimed("warm-driver-1", at=world.now - 60).driver(running=True)
+    world.report("warm-driver-1", "started")
     run = world.shard().runs[0]
     assert run.driver is not None
     assert len(run.workers) == 2
@@ -212,6 +213,83 @@ def test_a_claimed_driver_that_is_deleted_before_its_job_began_is_replaced_when_
     assert [a.worker.name for a in world.report("warm-driver-1", "ended", 143).actions(Claim)] == ["warm-driver-2"]
 
 
+def test_a_claimed_driver_that_never_asks_for_its_run_is_replaced_without_spending_the_attempt() -> None:
+    world = World().application(maximum=None, initialCapacity=POOL | {"DRIVER": {**POOL["DRIVER"], "workerCount": 2}})
+    world.warm("driver", 1).warm("driver", 2).job_run(state="SCHEDULED").claimed("warm-driver-1")
+    assert not world.later(14).actions(StopWorker)
+    assert [a.key[1] for a in world.later(2).actions(StopWorker)] == ["warm-driver-1"]
+    note(world, "warm-driver-1", labels.STOP, "silent")
+    assert [a.worker.name for a in world.actions(Claim)] == ["warm-driver-2"]
+    assert written(world) in ("", "SCHEDULED")
+    world.claimed("warm-driver-2").report("warm-driver-2", "started")
+    lose_node(world, "warm-driver-1", deleted=True)
+    assert written(world) == "RUNNING"
+
+
+def test_a_lost_worker_that_is_being_deleted_holds_no_capacity() -> None:
+    world = World().application(maximum=2, initialCapacity=POOL).warm("driver").job_run(state="SCHEDULED")
+    lose_node(world.claimed("warm-driver-1"), "warm-driver-1")
+    assert world.shard().used.cpu == 1
+    assert lose_node(world, "warm-driver-1", deleted=True).shard().used.cpu == 0
+
+
+def test_who_told_its_run_is_never_taken_for_silent() -> None:
+    world = World().application(maximum=None, initialCapacity=POOL).warm("driver").job_run(state="SCHEDULED")
+    world.claimed("warm-driver-1").report("warm-driver-1", "assigned").later(60)
+    assert not world.actions(StopWorker)
+
+
+def test_a_lowered_maximum_takes_idle_workers_at_once_and_nothing_from_runs() -> None:
+    world = World().application(maximum=6, initialCapacity=POOL).warm("driver").warm("executor")
+    world.job_run(state="RUNNING").driver(running=True)
+    world.executor(number=1, running=True).executor(number=2, running=True)
+    world.application(maximum=4, initialCapacity=POOL)
+    assert len(world.actions(DeleteWorker)) == 1
+    world.application(maximum=2, initialCapacity=POOL)
+    assert sorted(a.key[1] for a in world.actions(DeleteWorker)) == ["warm-driver-1", "warm-executor-1"]
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "9" * 5000])
+def test_what_a_job_leaves_as_its_last_words_stops_no_plan(text: str) -> None:
+    world = World().application(maximum=12, initialCapacity=POOL).job_run(state="RUNNING").driver(running=True)
+    held = world._find("-driver")
+    ended = {"exitCode": 137, "reason": "Error", "message": text, "finishedAt": START}
+    status = {"phase": "Failed", "containerStatuses": [{"state": {"terminated": ended}}]}
+    meta = held["metadata"] | {"resourceVersion": "9000000", "annotations": held["metadata"]["annotations"]}
+    meta["annotations"] |= {labels.HEAP: text}
+    world.index.put(Kind.POD, held | {"metadata": meta, "status": status})
+    assert written(world) == "FAILED"
+
+
+def test_a_run_that_has_ended_tells_how_though_its_application_is_gone() -> None:
+    world = World().application().job_run(state="RUNNING").driver(exit_code=0)
+    world.index.remove(Kind.APPLICATION, KEY)
+    assert written(world) == "SUCCESS"
+
+
+def test_a_run_that_nobody_saw_running_has_its_start_and_its_duration() -> None:
+    world = World().application(maximum=None, initialCapacity=POOL).warm("driver").job_run(state="SCHEDULED")
+    world.claimed("warm-driver-1").later(40).report("warm-driver-1", "ended", 0, marks={"submit": 1.0})
+    (status,) = [a.status for a in world.actions(SetRunStatus)]
+    assert status["totalExecutionDurationSeconds"] == 40
+    assert status["startedAt"] < status["endedAt"]
+
+
+def test_a_clock_that_went_back_stops_no_plan() -> None:
+    world = World().application().job_run(state="QUEUED", status={"state": "QUEUED", "queuedAt": START})
+    status = next(a.status for a in world.later(-900).actions(SetRunStatus))
+    assert status["queuedDurationMilliseconds"] == 0
+
+
+def test_a_run_says_when_a_worker_could_not_get_its_cpu() -> None:
+    world = World().application(maximum=None, initialCapacity=POOL).warm("driver").job_run(state="RUNNING")
+    world.claimed("warm-driver-1").report("warm-driver-1", "started")
+    world.index.refused_cpu["uid-warm-driver-1"] = "exceeded quota: requests.cpu"
+    (status,) = [a.status for a in world.actions(SetRunStatus)]
+    assert "exceeded quota" in status["stateDetails"]
+    assert [a.reason for a in world.actions(Announce)] == ["ShortOfCPU"]
+
+
 @pytest.mark.parametrize("state", ["STOPPING", "STOPPED"])
 def test_a_stopped_application_keeps_no_worker_on_a_lost_node(state: str) -> None:
     world = World().application(maximum=None, initialCapacity=POOL).warm("driver")
@@ -254,7 +332,7 @@ def test_a_warm_worker_on_a_lost_node_is_not_claimed_and_its_place_is_filled() -
     assert not world.actions(DeleteWorker)
     quiet = World().application(maximum=None, initialCapacity=POOL).warm("driver").warm("executor")
     assert len(lose_node(quiet, "warm-driver-1").actions(CreateWarm)) == 1
-    assert quiet.later(3600).shard().warm_ups.failures == 0
+    assert quiet.later(3600).shard().warm_ups.failed == 0
     assert not quiet.actions(DeleteWorker)
 
 

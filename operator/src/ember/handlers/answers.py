@@ -20,7 +20,7 @@ class Answers:
     def assignment_of(self, pod: Object) -> dict[str, Any] | None:
         """The assignment of a worker, without its secrets; None while it has none."""
         found = self._run(pod)
-        if found is None or found[0].spec is None or found[0].plan is None:
+        if found is None:
             return None
         run, application = found
         attempt = int(pod["metadata"]["labels"][labels.ATTEMPT])
@@ -34,8 +34,8 @@ class Answers:
         if pod["metadata"]["labels"][labels.COMPONENT] != labels.DRIVER:
             notes = pod["metadata"]["annotations"]
             return {"run": who, "jvmOptions": [], "executor": json.loads(notes[labels.EXECUTOR])}
-        assert run.spec is not None
-        assert run.plan is not None
+        if run.spec is None or run.plan is None:
+            return None
         prefix = next(iter(self._prefixes(run, application)), None)
         name = pod["metadata"]["name"]
         part = driver_assignment(run.object, run.spec, run.plan, self._gatherer.settings, name, prefix)

@@ -6,11 +6,12 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from ember.handlers.gather import Gatherer
 from ember.kube.apply import Applier
 from ember.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound
-from ember.kube.index import Index, Kind, Object, application_of_pod, run_of_pod
+from ember.kube.index import Index, Key, Kind, Object, application_of_pod, run_of_pod
 from ember.model import labels
 from ember.plan import actions
 from ember.plan.facts import ExecutorRequest
@@ -99,8 +100,8 @@ class Hands:
                 return self._create_executor(action)
             case actions.Claim():
                 return self._claim(action)
-            case actions.ResizeWorker(key, resources):
-                return _unless_gone(self._applier.resize_pod(*key, resources))
+            case actions.ResizeWorker(key, uid, resources):
+                return _unless_gone(self._give_cpu(key, uid, resources))
             case actions.CreateWarm(pod):
                 return self._create_warm(pod)
             case actions.DropRequest(request):
@@ -181,7 +182,16 @@ class Hands:
                 await self._event_log(action.event_log_uri, worker.namespace)
                 self._claimed(action, await self._swap(action))
         if action.resources is not None:
-            await self._applier.resize_pod(worker.namespace, worker.name, action.resources)
+            await self._give_cpu((worker.namespace, worker.name), worker.uid, action.resources)
+
+    async def _give_cpu(self, key: Key, uid: str, resources: dict[str, Any]) -> None:
+        """Raise a claimed worker's CPU; why that is refused (by a ResourceQuota, for one) is said by its run."""
+        try:
+            await self._applier.resize_pod(*key, resources)
+        except (Forbidden, Invalid) as error:
+            self._index.refused_cpu[uid] = str(error)
+            raise
+        self._index.refused_cpu.pop(uid, None)
 
     async def _swap(self, action: actions.Claim) -> Object:
         worker, identity = action.worker, action.identity
@@ -200,7 +210,7 @@ class Hands:
         try:
             await self._applier.create_pod(pod)
         except (Forbidden, Invalid) as error:
-            self._gatherer.warm_up_refused(application_of_pod(pod), str(error))
+            self._gatherer.warm_up_refused(pod, str(error))
             raise Failed(str(error)) from error
 
     async def _create_executor(self, action: actions.CreateExecutor) -> None:

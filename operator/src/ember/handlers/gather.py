@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ember.kube.index import Index, Key, Kind, Object, application_of_run, key_of
+from ember.kube.index import Change, Index, Key, Kind, Object, application_of_pod, application_of_run, key_of
 from ember.model import labels
 from ember.model.application import EMRApplicationSpec, EMRApplicationStatus
 from ember.model.base import unsupported
@@ -26,7 +26,7 @@ from ember.plan.workers import Worker, epoch, worker_of
 class _Parsed:
     """What follows from a run's specification and its application's."""
 
-    generations: tuple[int, int]
+    source: tuple[int, str, int]  # the run's generation, and which application in which generation
     spec: JobRunSpec | None
     plan: RunPlan | None
     invalid: str
@@ -41,6 +41,7 @@ class Gatherer:
         self.problems: dict[str, Problem] = {}
         self._parsed: dict[str, _Parsed] = {}
         self._warm_ups: dict[Key, WarmUpHistory] = {}
+        index.subscribe(self._on_change)
 
     def shard(self, key: Key, now: float | None = None) -> Shard:
         """Everything known of an application and those of its runs that are not over and cleaned up."""
@@ -60,7 +61,9 @@ class Gatherer:
         strays = tuple(self.worker(pod) for group in by_run.values() for pod in group)
         runs.sort(key=lambda run: (run.created_at, run.key))
         moment = time.time() if now is None else now
-        warm_ups = self._warm_ups.setdefault(key, WarmUpHistory()).look(pool, moment)
+        warm_ups = self._history(key).look(pool, moment)
+        if application is None:
+            self._warm_ups.pop(key, None)
         return Shard(moment, self.settings, self.pods, application, tuple(runs), strays, pool, warm_ups, self.since)
 
     def run(self, key: Key) -> tuple[RunView, ApplicationView] | None:
@@ -76,17 +79,25 @@ class Gatherer:
     def worker(self, pod: Object) -> Worker:
         """A pod with what its launcher and the log agent said of it."""
         uid = pod["metadata"].get("uid", "")
-        return worker_of(pod, self.index.reports.get(uid), self.index.uploads.get(uid))
+        index = self.index
+        return worker_of(pod, index.reports.get(uid), index.uploads.get(uid), index.refused_cpu.get(uid, ""))
+
+    def _on_change(self, change: Change) -> None:
+        if change.kind is Kind.JOB_RUN and change.gone:
+            self.forget(change.object["metadata"]["uid"])
 
     def forget(self, uid: str) -> None:
         """Drop what is remembered of a run that is over."""
         self._parsed.pop(uid, None)
         self.problems.pop(uid, None)
 
-    def warm_up_refused(self, key: Key, why: str, now: float | None = None) -> None:
-        """Remember that a pre-initialized worker of this application could not be created."""
-        moment = time.time() if now is None else now
-        self._warm_ups.setdefault(key, WarmUpHistory()).refused(f"its pod was refused: {why}", moment)
+    def warm_up_refused(self, pod: Object, why: str, now: float | None = None) -> None:
+        """Remember that this pre-initialized worker could not be created."""
+        moment, template = time.time() if now is None else now, pod["metadata"]["labels"][labels.POOL]
+        self._history(application_of_pod(pod)).refused(template, f"its pod was refused: {why}", moment)
+
+    def _history(self, application: Key) -> WarmUpHistory:
+        return self._warm_ups.setdefault(application, WarmUpHistory())
 
     def _application(self, obj: Object | None) -> ApplicationView | None:
         if obj is None:
@@ -161,13 +172,14 @@ class Gatherer:
     def _parse(self, obj: Object, application: ApplicationView | None, *, settled: bool) -> _Parsed:
         """`settled`: it has its driver, and goes on as it was planned, whatever becomes of the application."""
         meta = obj["metadata"]
-        generations = (meta.get("generation", 1), application.generation if application is not None else 0)
+        known = (application.uid, application.generation) if application is not None else ("", 0)
+        source = (meta.get("generation", 1), *known)
         held = self._parsed.get(meta["uid"])
-        if held is None or not (held.generations == generations or (settled and held.plan is not None)):
-            held = self._parsed[meta["uid"]] = self._parse_anew(obj["spec"], application, generations)
+        if held is None or not (held.source == source or (settled and held.plan is not None)):
+            held = self._parsed[meta["uid"]] = self._parse_anew(obj["spec"], application, source)
         return held
 
-    def _parse_anew(self, raw: Any, application: ApplicationView | None, generations: tuple[int, int]) -> _Parsed:
+    def _parse_anew(self, raw: Any, application: ApplicationView | None, source: tuple[int, str, int]) -> _Parsed:
         spec, plan, invalid = None, None, ""
         try:
             spec = JobRunSpec.model_validate(raw)
@@ -176,7 +188,7 @@ class Gatherer:
                 plan = plan_run(spec, application.spec, self.settings, application.shapes)
         except ValueError as error:
             invalid = _reason(error)
-        return _Parsed(generations, spec, plan, invalid)
+        return _Parsed(source, spec, plan, invalid)
 
 
 def _settled(run: Object) -> bool:

@@ -9,7 +9,6 @@ from ember.handlers.carry_out import Failed, Hands
 from ember.handlers.gather import Gatherer
 from ember.handlers.queue import KeyedQueue, NotDone
 from ember.kube.index import Change, Index, Key, Kind, application_of_pod, application_of_run
-from ember.model.states import JobRunState
 from ember.plan.actions import Plan, SetRunStatus
 from ember.plan.application import plan_shard
 from ember.plan.warmups import WarmUps
@@ -68,7 +67,7 @@ class Reconciler:
                 continue
             application = run["spec"]["applicationRef"]["name"]
             self._metrics.transitions.labels(new, action.key[0], application).inc()
-            self._record_start(action.status, new, application, action.key[0])
+            self._record_start(before, action.status, application, action.key[0])
             ids = {"jobRunId": action.status.get("jobRunId"), "applicationId": action.status.get("applicationId")}
             names = {"namespace": action.key[0], "application": application, "jobRun": action.key[1]}
             details = action.status.get("stateDetails", "")
@@ -86,9 +85,9 @@ class Reconciler:
         path = "mixed" if len(kinds) > 1 else str(kinds.pop()).lower()
         self._metrics.first_task_seconds.labels(path).observe(first / 1000)
 
-    def _record_start(self, status: dict[str, Any], state: str, application: str, namespace: str) -> None:
-        """How long a run took from its creation to its driver, by path."""
-        if state != JobRunState.RUNNING:
+    def _record_start(self, before: dict[str, Any], status: dict[str, Any], application: str, namespace: str) -> None:
+        """How long a run took from its creation to its driver, by path; once, when its start becomes known."""
+        if "startedAt" in before or "startedAt" not in status:
             return
         self._metrics.attempts.labels(namespace, application).inc()
         begun, created = datetime.fromisoformat(status["startedAt"]), datetime.fromisoformat(status["createdAt"])

@@ -4,7 +4,6 @@ One event loop owns it, so reading and writing need no lock. It performs no I/O:
 writes are fed into it, and an object older than the one held is ignored.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -77,10 +76,10 @@ class Index:
         self._runs_of_application: dict[Key, set[Key]] = {}
         self._waiting_of_run: dict[Key, dict[Key, ExecutorRequest]] = {}
         self._listeners: list[Listener] = []
-        self._waiters: set[asyncio.Future[None]] = set()
         self._gone: OrderedDict[str, None] = OrderedDict()  # UIDs of removed objects, oldest first
         self.reports: dict[str, WorkerReport] = {}  # the latest of each pod UID
         self.uploads: dict[str, UploadReport] = {}  # by pod UID
+        self.refused_cpu: dict[str, str] = {}  # by pod UID: why a claimed worker could not get its CPU
         self.revision = 0
 
     # ---- reading
@@ -185,19 +184,6 @@ class Index:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def changed(self, known: int, timeout: float) -> int:  # noqa: ASYNC109  the time is part of the question
-        """Wait until the revision differs from `known`, at most `timeout` seconds; returns the revision."""
-        if self.revision == known:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.add(waiter)
-            try:
-                await asyncio.wait_for(waiter, timeout)
-            except TimeoutError:
-                pass
-            finally:
-                self._waiters.discard(waiter)
-        return self.revision
-
     # ---- inside
 
     def _many(self, kind: Kind, keys: Iterable[Key]) -> list[Object]:
@@ -236,6 +222,7 @@ class Index:
         if kind is Kind.POD:
             self.reports.pop(uid, None)
             self.uploads.pop(uid, None)
+            self.refused_cpu.pop(uid, None)
         elif kind is Kind.JOB_RUN:  # no plan is made for it any more that would drop them
             for request in self.waiting_of_run(key_of(obj)):
                 self.remove_waiting((request.namespace, request.pod_name))
@@ -244,10 +231,6 @@ class Index:
         self.revision += 1
         for listener in list(self._listeners):
             listener(change)
-        waiters, self._waiters = self._waiters, set()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
 
 def _newer(obj: Object, held: Object) -> bool:

@@ -63,6 +63,7 @@ class ResizeWorker:
     """Give a claimed worker's container its resources, in place."""
 
     key: Key
+    uid: str
     resources: dict[str, Any]
 
 

@@ -1,5 +1,6 @@
 """The life of an application, and the decisions that concern all of its runs: who starts, who gets executors."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +20,10 @@ from ember.plan.applicationstatus import QUIET_SECONDS, just_written, show
 from ember.plan.facts import ExecutorRequest
 from ember.plan.pods import driver_identity, driver_owner, executor_identity, executor_owner
 from ember.plan.pool import Stock
-from ember.plan.quota import Admission, Claimant, Decision, Grant, decide
+from ember.plan.quota import Admission, Claimant, Decision, Grant, Idlers, Nearly, decide
 from ember.plan.spark import maximum_of
 from ember.plan.view import ApplicationView, RunView, Shard
-from ember.plan.warm import Need
+from ember.plan.warm import ROLES, Need
 from ember.plan.workers import Worker
 
 DEFAULT_CONCURRENT_RUNS = 15  # EMR Serverless, schedulerConfiguration
@@ -37,7 +38,7 @@ def plan_shard(shard: Shard) -> Plan:
     state, details = _state(shard, stock)
     readable = shard.application is not None and shard.application.spec is not None
     decides = readable and state in (ApplicationState.STARTING, ApplicationState.STARTED)
-    decision = _decide(shard) if decides else Decision(used=shard.used)
+    decision = _decide(shard, stock) if decides else Decision(used=shard.used)
     admitted = {admission.key: admission for admission in decision.admitted}
     actions: list[Action] = []
     for run in shard.runs:
@@ -109,7 +110,7 @@ def _give_cpu(shard: Shard) -> list[Action]:
     """Claimed workers that still have an idle one's CPU: the resize beside their claim did not succeed."""
     held = [w for run in shard.runs if run.live for w in run.workers if w.pool and w.starved and not w.ended]
     return [
-        ResizeWorker((w.namespace, w.name), resources)
+        ResizeWorker((w.namespace, w.name), w.uid, resources)
         for w in held
         if shard.application is not None and (resources := _resources(shard, w)) is not None
     ]
@@ -135,30 +136,35 @@ def _executors(shard: Shard, granted: tuple[Grant, ...]) -> list[Action]:
     return actions
 
 
-def _decide(shard: Shard) -> Decision:
+def _decide(shard: Shard, stock: Sequence[Stock]) -> Decision:
     application = shard.application
     assert application is not None
     assert application.spec is not None
     scheduler = application.spec.scheduler_configuration
     limit = scheduler.max_concurrent_runs if scheduler is not None else DEFAULT_CONCURRENT_RUNS
-    known = {one.template for one in pool.stocks(shard)}
-    warming = [w for w in shard.pool if w.role == labels.DRIVER and w.pool in known and w.stays and not w.ready]
-    claimants = [claimant for run in shard.runs if (claimant := _claimant(run, shard, warming)) is not None]
-    idle = [worker for worker in shard.pool if worker.idle and worker.pool in known]
-    unusable = [w for w in shard.pool if w.stays and (w.pool not in known or (w.stuck and not w.ready))]
+    claimants = [claimant for run in shard.runs if (claimant := _claimant(run, shard)) is not None]
     going = sum((w.capacity for w in shard.pool if w.deleting and w.holds_capacity), Capacity.zero())
-    return decide(maximum_of(application.spec), shard.used, claimants, limit, idle, unusable, going)
+    return decide(maximum_of(application.spec), shard.used, claimants, limit, _idlers(shard, stock), going)
 
 
-def _patience(need: Need, warming: list[Worker], shard: Shard) -> str:
-    """Why to wait for a driver that is still warming up: it is nearly ready. Nobody waits for one that is overdue."""
-    usual = shard.warm_ups.usual(labels.DRIVER)
-    left = [usual - (shard.now - worker.created_at) for worker in warming if need.met_by(worker)]
-    soon = [seconds for seconds in left if -OVERDUE <= seconds <= WORTH_WAITING]
-    return f"a pre-initialized driver is ready in about {max(1.0, min(soon)):.0f} s" if soon else ""
+def _idlers(shard: Shard, stock: Sequence[Stock]) -> Idlers:
+    """The pool, by what its workers are good for now. Nobody waits for one that is overdue."""
+    known = {one.template for one in stock}
+    ready, nearly, others = list[Worker](), list[Nearly](), list[Worker]()
+    for worker in sorted((w for w in shard.pool if w.stays), key=lambda w: (-w.created_at, w.name)):
+        left = shard.warm_ups.usual(worker.role) - (shard.now - worker.created_at)
+        sound = worker.pool in known and worker.role in ROLES.values()
+        if worker.idle and sound:
+            ready.append(worker)
+        elif sound and not worker.stuck and -OVERDUE <= left <= WORTH_WAITING:
+            nearly.append(Nearly(worker, left))
+        else:
+            others.append(worker)
+    others.sort(key=lambda worker: worker.pool in known and not worker.stuck)  # those that are of no use at all first
+    return Idlers(ready, nearly, others)
 
 
-def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | None:
+def _claimant(run: RunView, shard: Shard) -> Claimant | None:
     """The run as the quota sees it; None when it wants nothing (any more)."""
     driver, plan = run.driver, run.plan
     if not run.live or run.state is JobRunState.CANCELLING:
@@ -187,7 +193,6 @@ def _claimant(run: RunView, shard: Shard, warming: list[Worker]) -> Claimant | N
         executors=executors,
         waiting=waiting,
         zone=driver.zone if driver is not None else "",
-        patience=_patience(need, warming, shard),
     )
 
 

@@ -33,6 +33,8 @@ def end_worker(worker: Worker, shard: Shard, *, stop: bool, keeps_logs: bool) ->
         return []
     if worker.abandoned:
         return [DeleteWorker(key, worker.uid)]
+    if worker.is_untold(shard.now) and not worker.stop:
+        return [StopWorker(key, worker.uid, "its launcher asks no more for what to do")]
     if not (stop or worker.stop):
         return []
     if not worker.started and not worker.running:  # there is no launcher to tell, and there are no logs

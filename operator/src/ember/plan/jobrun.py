@@ -33,8 +33,8 @@ def judge(run: RunView, shard: Shard, *, admitted: bool, held_back: str) -> Verd
     if run.state is None:  # every run begins like this, whatever follows
         return Verdict(JobRunState.SUBMITTED, "Submitted", "")
     seen = (
-        _hopeless(run, shard)
-        or _over(run)
+        _over(run)
+        or _hopeless(run, shard)
         or _out_of_time(run, shard)
         or _stuck(run, shard)
         or _waiting(run, admitted, held_back)
@@ -46,6 +46,8 @@ def judge(run: RunView, shard: Shard, *, admitted: bool, held_back: str) -> Verd
 
 def _hopeless(run: RunView, shard: Shard) -> Verdict | None:
     """A run that can never work, or whose application is missing for long."""
+    if run.state is JobRunState.CANCELLING:
+        return None
     if run.driver is not None:  # its configuration is settled, and what went wrong on the way is overcome
         gone = shard.application is None or shard.application.deleting
         return _failed("ApplicationNotFound", _NO_APPLICATION) if gone else None
@@ -149,6 +151,9 @@ def _going(run: RunView, shard: Shard) -> Verdict:
         return Verdict(JobRunState.RUNNING, run.problem.reason, f"an executor waits: {run.problem.message}")
     if run.plan is None or shard.application is None or shard.application.spec is None:
         return Verdict(JobRunState.RUNNING, "NoExecutors", f"there are no further executors: {_unplanned(run, shard)}")
+    short = next((w.short_of_cpu for w in (driver, *run.executors) if w.short_of_cpu and not w.ended), "")
+    if short:
+        return Verdict(JobRunState.RUNNING, "ShortOfCPU", f"a worker has less CPU than it asked for: {short}")
     return Verdict(JobRunState.RUNNING, "DriverRunning", "")
 
 

@@ -18,6 +18,8 @@ WAITING_SECONDS = 5.0
 
 def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
     """Write the status, if it changed, and announce a change of state."""
+    if _waits_as_before(run, verdict):
+        return []
     status = _status(run, shard, verdict)
     waits = verdict.state in (JobRunState.QUEUED, JobRunState.RUNNING) and verdict.message and run.status.state_details
     waits_on = verdict.state is run.state and waits
@@ -31,6 +33,13 @@ def show(run: RunView, shard: Shard, verdict: Verdict) -> list[Action]:
         message = verdict.message or f"the job run is {verdict.state}"
         actions.append(Announce("JobRun", run.key, kind, verdict.reason, message))
     return actions
+
+
+def _waits_as_before(run: RunView, verdict: Verdict) -> bool:
+    """The short way for a run in the queue of which nothing changed: there may be thousands."""
+    old = run.status
+    same = verdict.state is old.state is JobRunState.QUEUED and verdict.message == old.state_details
+    return same and run.driver is None and old.observed_generation == run.generation
 
 
 def settle(run: RunView, shard: Shard) -> list[Action]:
@@ -73,7 +82,7 @@ def _status(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
     }
     update |= _locations(run, shard)
     if changed:
-        update |= _times(old, verdict.state, now)
+        update |= _times(run, verdict.state, now)
     if verdict.exit_code is not None:
         update["exit_code"] = verdict.exit_code
     status = old.updated(**update)
@@ -82,9 +91,9 @@ def _status(run: RunView, shard: Shard, verdict: Verdict) -> JobRunStatus:
 
 
 def _created(run: RunView, shard: Shard) -> datetime:
-    """When it was created; seen at once, to the millisecond, which Kubernetes' own time stamp is not."""
+    """When it was created: seen at once, more exactly than in Kubernetes' own time stamp, which knows whole seconds."""
     fresh = 0 <= shard.now - run.created_at < 2.0
-    return datetime.fromtimestamp(shard.now if fresh else run.created_at, UTC)
+    return datetime.fromtimestamp(min(shard.now, run.created_at + 1.0) if fresh else run.created_at, UTC)
 
 
 def _startup(run: RunView, shard: Shard, old: JobRunStatus) -> Startup | None:
@@ -143,21 +152,30 @@ def _locations(run: RunView, shard: Shard) -> dict[str, object]:
     }
 
 
-def _times(old: JobRunStatus, state: JobRunState, now: datetime) -> dict[str, object]:
+def _times(run: RunView, state: JobRunState, now: datetime) -> dict[str, object]:
     """The time stamps and durations that a change of state sets."""
-    times: dict[str, object] = {}
+    old, times = run.status, dict[str, object]()
     if state is JobRunState.QUEUED:
         times["queued_at"] = now
     if old.state is JobRunState.QUEUED and old.queued_at is not None:
-        times["queued_duration_milliseconds"] = round((now - old.queued_at).total_seconds() * 1000)
+        times["queued_duration_milliseconds"] = max(0, round((now - old.queued_at).total_seconds() * 1000))
     if state is JobRunState.SCHEDULED or (state is JobRunState.RUNNING and old.scheduled_at is None):
         times["scheduled_at"] = now
     if state is JobRunState.RUNNING:
         times["started_at"] = now
     if is_terminal(state):
         times["ended_at"] = now
-        begun = old.started_at or now
-        seconds = max(0.0, (now - begun).total_seconds())
+        begun = old.started_at or _started_unseen(run)
+        times |= {"started_at": begun} if begun is not None else {}
+        seconds = max(0.0, (now - (begun or now)).total_seconds())
         times["total_execution_duration_seconds"] = round(seconds)
         times["duration"] = human_duration(seconds)
     return times
+
+
+def _started_unseen(run: RunView) -> datetime | None:
+    """When its driver started, if that has ended before anybody saw it run."""
+    driver = run.driver
+    if driver is None or not driver.ended or driver.started_at is None:
+        return None
+    return datetime.fromtimestamp(driver.started_at, UTC)

@@ -90,9 +90,10 @@ def trouble(shard: Shard, stock: Sequence[Stock], decision: Decision) -> tuple[s
     """Why the pool is not whole and will not be soon: a condition's reason and a sentence; empty when all goes well."""
     if is_complete(stock):
         return "", ""
-    failed = shard.warm_ups
-    if failed.failures:
-        return "WarmUpFailing", f"{failed.failures} warm-ups failed in a row, the last one: {failed.failure}"
+    failing = [shard.warm_ups.failures[one.template] for one in stock if one.template in shard.warm_ups.failures]
+    if failing:
+        worst = max(failing, key=lambda failures: failures.count)
+        return "WarmUpFailing", f"{worst.count} warm-ups failed in a row, the last one: {worst.why}"
     stuck = next((worker.stuck for worker in shard.pool if worker.stuck), "")
     if stuck:
         return "WorkerNotStarting", stuck
@@ -123,12 +124,28 @@ def keep(shard: Shard, state: ApplicationState, decision: Decision) -> list[Acti
     if state in KEEPS_POOL and (shard.application is None or shard.application.invalid):
         return actions  # a slip in the specification costs no worker: once it is mended they may serve again
     free = [w for w in shard.pool if w.stays and w.name not in taken]
+    above = _above_maximum(shard, free, gone)
+    actions += [_delete(worker) for worker in above]
+    free = [worker for worker in free if worker not in above]
     wanted = stocks(shard) if state in KEEPS_POOL else ()
     room = _Room(shard, decision, waits=len(taken) > len(gone) or settling(shard) > 0)
     for role in (labels.DRIVER, labels.EXECUTOR_ROLE):
         own = [one for one in wanted if one.shape.role == role]
         actions += _keep_role(own, [w for w in free if w.role == role], room)
     return actions
+
+
+def _above_maximum(shard: Shard, free: Sequence[Worker], gone: set[str]) -> list[Worker]:
+    """Idle workers to let go as the maximum was lowered: what runs hold cannot be taken from them."""
+    used, above = shard.used, list[Worker]()
+    for worker in shard.pool:
+        used -= worker.capacity if worker.name in gone and worker.holds_capacity else Capacity.zero()
+    for worker in sorted(free, key=lambda w: (w.ready, -w.created_at, w.name)):
+        if used.fits_within(_maximum(shard)):
+            break
+        used -= worker.capacity
+        above.append(worker)
+    return above
 
 
 def _keep_role(wanted: Sequence[Stock], free: Sequence[Worker], room: "_Room") -> list[Action]:
@@ -168,15 +185,16 @@ class _Room:
 
     def __init__(self, shard: Shard, decision: Decision, *, waits: bool) -> None:
         self.shard = shard
-        self.waits = waits or decision.blocked or bool(decision.released) or shard.warm_ups.paused(shard.now)
+        self.waits = waits or decision.blocked or bool(decision.released)
         self.maximum = _maximum(shard)
         self.used = decision.used
         self.made = 0
 
     def create(self, stock: Stock, missing: int) -> list[Action]:
-        """As many of the missing workers as there is room for, unless warm-ups have just failed."""
+        """As many of the missing workers as there is room for, unless their warm-ups have just failed."""
         actions: list[Action] = []
-        for _ in range(0 if self.waits else missing):
+        shard = self.shard
+        for _ in range(0 if self.waits or shard.warm_ups.paused(stock.template, shard.now) else missing):
             after: Capacity = self.used + stock.shape.capacity
             if not after.fits_within(self.maximum):
                 break

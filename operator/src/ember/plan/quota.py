@@ -17,6 +17,7 @@ from ember.plan.workers import Worker
 
 Key = tuple[str, str]
 _NOTHING = Capacity.zero()
+_NEAR = 10  # so many at the head of the queue are told their place
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,23 @@ class Claimant:
     executors: int = 0  # those that have not ended
     waiting: tuple[ExecutorRequest, ...] = ()
     zone: str = ""  # of its driver
-    patience: str = ""  # why it waits rather for a pre-initialized driver than to start cold; empty: it does not wait
+
+
+@dataclass(frozen=True)
+class Nearly:
+    """A pre-initialized worker that is so nearly warm that a cold start would take longer."""
+
+    worker: Worker
+    seconds: float  # until it is ready, as far as earlier ones tell
+
+
+@dataclass(frozen=True)
+class Idlers:
+    """The application's pre-initialized workers that serve no run."""
+
+    ready: Sequence[Worker] = ()  # may be claimed
+    nearly: Sequence[Nearly] = ()
+    others: Sequence[Worker] = ()  # outdated, stuck, or far from ready: who waits for capacity may have theirs
 
 
 @dataclass(frozen=True)
@@ -71,18 +88,16 @@ def decide(
     used: Capacity,
     runs: Sequence[Claimant],
     max_concurrent_runs: int,
-    idle: Sequence[Worker] = (),
-    unusable: Sequence[Worker] = (),
+    idlers: Idlers = Idlers(),
     going: Capacity = _NOTHING,
 ) -> Decision:
     """Grant what fits, in this order: the promised first executors, drivers (oldest first), further executors in turn.
 
-    `used` is what all of the application's pods hold, `idle` its claimable pre-initialized workers, `unusable` those
-    that are outdated or cannot start, `going` what workers hold that will soon be gone. While a run waits for
-    capacity, running ones get no further executors: what they release goes to the one that waits (EMR Serverless
-    queues first in, first out).
+    `used` is what all of the application's pods hold, `going` what workers hold that will soon be gone. While a run
+    waits for capacity, running ones get no further executors: what they release goes to the one that waits (EMR
+    Serverless queues first in, first out). A run that waits for a pre-initialized driver keeps nobody waiting.
     """
-    round_ = _Round(maximum, used, list(runs), max_concurrent_runs, list(idle))
+    round_ = _Round(maximum, used, list(runs), max_concurrent_runs, idlers)
     round_.promised_executors()
     head = round_.drivers()
     if head is None:
@@ -91,7 +106,7 @@ def decide(
         tuple(round_.admitted),
         tuple(round_.granted),
         round_.held_back,
-        round_.make_room(head, unusable, going) if head is not None else (),
+        round_.make_room(head, going) if head is not None else (),
         head is not None,
         round_.used + round_.promised(),
     )
@@ -101,12 +116,15 @@ class _Round:
     """The bookkeeping of one `decide`."""
 
     def __init__(
-        self, maximum: CapacityLimit, used: Capacity, runs: list[Claimant], limit: int, idle: list[Worker]
+        self, maximum: CapacityLimit, used: Capacity, runs: list[Claimant], limit: int, idlers: Idlers
     ) -> None:
         self.maximum, self.used, self.limit = maximum, used, limit
         self.live = {run.key: run for run in runs if run.admitted}
         self.queue = sorted((run for run in runs if not run.admitted), key=lambda run: (run.created_at, run.key))
-        self.idle = {role: [w for w in idle if w.role == role] for role in (labels.DRIVER, labels.EXECUTOR_ROLE)}
+        roles = (labels.DRIVER, labels.EXECUTOR_ROLE)
+        self.idle = {role: [w for w in idlers.ready if w.role == role] for role in roles}
+        self.idlers = idlers
+        self.expected = {one.worker.name: one for one in idlers.nearly if one.worker.role == labels.DRIVER}
         self.admitted: list[Admission] = []
         self.granted: list[Grant] = []
         self.held_back: dict[Key, str] = {}
@@ -120,13 +138,10 @@ class _Round:
         """Admit from the head of the queue; returns its head when that waits for capacity."""
         for position, run in enumerate(self.queue):
             if len(self.live) >= self.limit:
-                self._hold(position, f"maxConcurrentRuns: {self.limit} runs are active")
+                self._hold(position, "maxConcurrentRuns", f"{self.limit} runs are active")
                 return None
-            if run.patience and best_fit(run.driver, self.idle[labels.DRIVER]) is None:
-                self._hold(position, run.patience)
-                return None
-            if not self._admit(run):
-                self._hold(position, f"maximumCapacity: {self._why(run)}")
+            if not self._admit(run) and not self._await(run):
+                self._hold(position, "maximumCapacity", self._why(run))
                 return run
         return None
 
@@ -152,16 +167,17 @@ class _Round:
                 total += run.executor.capacity
         return total
 
-    def make_room(self, head: Claimant, unusable: Sequence[Worker], going: Capacity) -> tuple[Worker, ...]:
+    def make_room(self, head: Claimant, going: Capacity) -> tuple[Worker, ...]:
         """Workers that serve nobody to let go, so that the head of the queue can start; none if it cannot even then.
 
-        The unusable go first, then those that do not suit the head, the largest before the others.
+        Those that cannot serve soon go first, then those that do not suit the head, the largest before the others.
         """
         needs = {labels.DRIVER: head.driver, labels.EXECUTOR_ROLE: head.executor}
+        useless = [one.worker for one in self.idlers.nearly if not needs[one.worker.role].met_by(one.worker)]
         idle = [worker for workers in self.idle.values() for worker in workers]
         idle.sort(key=lambda worker: (needs[worker.role].met_by(worker), -worker.capacity.memory_mib))
         free, chosen, before = self.used - going, list[Worker](), dict(self.idle)
-        for worker in (*unusable, *idle):
+        for worker in (*self.idlers.others, *useless, *idle):
             if self._fits(free, head):
                 break
             free -= worker.capacity
@@ -194,10 +210,26 @@ class _Round:
             needed += run.driver.capacity
         return needed == _NOTHING or (used + needed).fits_within(self.maximum)
 
-    def _admit(self, run: Claimant) -> bool:
-        if not self._fits(self.used, run):
+    def _await(self, run: Claimant) -> bool:
+        """Let it wait for a pre-initialized driver, one that nobody else waits for, if that takes less than to start.
+
+        The driver holds its capacity already; what is promised beside it is kept free as for one that runs.
+        """
+        drivers = [one.worker for one in self.expected.values()]
+        worker = best_fit(run.driver, drivers)
+        promised = self.promised(also=run)
+        if worker is None or not (promised == _NOTHING or (self.used + promised).fits_within(self.maximum)):
             return False
+        soon = self.expected.pop(worker.name)
+        self.live[run.key] = run
+        self.held_back[run.key] = f"a pre-initialized driver is ready in about {max(1.0, soon.seconds):.0f} s"
+        return True
+
+    def _admit(self, run: Claimant) -> bool:
         worker = best_fit(run.driver, self.idle[labels.DRIVER])
+        waits = worker is None and best_fit(run.driver, [one.worker for one in self.expected.values()]) is not None
+        if waits or not self._fits(self.used, run):
+            return False
         if worker is not None:
             self._take(worker)
         else:
@@ -220,7 +252,10 @@ class _Round:
 
     def _take_idle(self, run: Claimant) -> Worker | None:
         """The pre-initialized executor for a run: the best that leaves what other runs were promised."""
-        idle, before = self.idle[labels.EXECUTOR_ROLE], self.promised(beside=run)
+        idle = self.idle[labels.EXECUTOR_ROLE]
+        if not idle:
+            return None
+        before = self.promised(beside=run)
         for worker in by_fit(run.executor, idle, run.zone):
             self._take(worker)
             after = self.promised(beside=run)
@@ -229,9 +264,14 @@ class _Round:
             self.idle[labels.EXECUTOR_ROLE] = idle
         return None
 
-    def _hold(self, position: int, reason: str) -> None:
+    def _hold(self, position: int, reason: str, details: str) -> None:
+        """Say what they wait for; to those far behind only what seldom changes, for each change is a write for each."""
         for place, run in enumerate(self.queue[position:], start=1):
-            self.held_back[run.key] = f"{reason}; place {place} in the queue"
+            if place <= _NEAR:
+                self.held_back[run.key] = f"{reason}: {details}; place {place} in the queue"
+            else:
+                before = 10 ** (len(str(place - 1)) - 1)
+                self.held_back[run.key] = f"{reason}; {before} or more runs are before it in the queue"
 
     def _why(self, run: Claimant) -> str:
         need, most = describe(run.driver.capacity + run.executor.capacity), describe(self.maximum)

@@ -17,22 +17,34 @@ _NEWEST_COUNTS = 0.5  # how much of the estimate the latest warm-up is
 
 
 @dataclass(frozen=True)
+class Failures:
+    """Warm-ups of one template that failed in a row."""
+
+    count: int
+    last_at: float
+    why: str  # the last one
+
+    def paused(self, now: float) -> bool:
+        """Whether the last one failed so recently that the next has to wait."""
+        return now < self.last_at + back_off(self.count)
+
+
+@dataclass(frozen=True)
 class WarmUps:
     """What a plan may know of an application's warm-ups."""
 
-    failures: int = 0  # in a row
     failed: int = 0  # ever
-    failed_at: float = 0.0
-    failure: str = ""  # what the last one that failed said
+    failure: str = ""  # why the last one failed, whatever has gone well since
+    failures: Mapping[str, Failures] = field(default_factory=lambda: MappingProxyType({}))  # in a row, by template
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # by role
 
     def usual(self, role: str) -> float:
         """Seconds that a warm-up takes, from the creation of its pod."""
         return self.seconds.get(role, _USUAL)
 
-    def paused(self, now: float) -> bool:
-        """Whether the last ones failed so recently that the next has to wait."""
-        return now < self.failed_at + back_off(self.failures)
+    def paused(self, template: str, now: float) -> bool:
+        """Whether warm-ups of this template failed so recently that the next has to wait."""
+        return template in self.failures and self.failures[template].paused(now)
 
 
 class WarmUpHistory:
@@ -51,17 +63,17 @@ class WarmUpHistory:
                 self.known = self._succeeded(worker)
             elif not worker.ready and (worker.ended or overdue(worker, now)):
                 why = worker.end_reason or worker.stuck or f"not ready after {TIMEOUT:.0f} s"
-                self.known = self._failed(why, now)
+                self.known = self._failed(worker.pool, why, now)
             else:
                 continue
             self._counted.add(worker.uid)
         self._counted &= {worker.uid for worker in workers}
         return self.known
 
-    def refused(self, why: str, now: float) -> None:
+    def refused(self, template: str, why: str, now: float) -> None:
         """Take in that pods could not even be created. Those that were tried together count once."""
-        if not self.known.paused(now):
-            self.known = self._failed(why, now)
+        if not self.known.paused(template, now):
+            self.known = self._failed(template, why, now)
 
     def _succeeded(self, worker: Worker) -> WarmUps:
         known, seconds = self.known, dict(self.known.seconds)
@@ -69,11 +81,14 @@ class WarmUpHistory:
             took = worker.ready_at - worker.created_at
             old = seconds.get(worker.role, took)
             seconds[worker.role] = old + _NEWEST_COUNTS * (took - old)
-        return replace(known, failures=0, seconds=seconds)
+        failures = {template: held for template, held in known.failures.items() if template != worker.pool}
+        return replace(known, failures=failures, seconds=seconds)
 
-    def _failed(self, why: str, now: float) -> WarmUps:
+    def _failed(self, template: str, why: str, now: float) -> WarmUps:
         known = self.known
-        return replace(known, failures=known.failures + 1, failed=known.failed + 1, failed_at=now, failure=why)
+        before = known.failures[template].count if template in known.failures else 0
+        failures = {**known.failures, template: Failures(before + 1, now, why)}
+        return replace(known, failed=known.failed + 1, failure=why, failures=failures)
 
 
 def overdue(worker: Worker, now: float) -> bool:

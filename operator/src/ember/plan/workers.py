@@ -13,6 +13,9 @@ from ember.plan.facts import UploadReport, WorkerReport
 BEGAN = "submit"  # the mark that a launcher sets when it hands the job to Spark
 # Seconds a launcher has to end after it was told to: far above what it gives the JVM and its last report.
 STOP_TIMEOUT = 240.0
+# Seconds in which a claimed worker hears of its run: its launcher's question is open all the time.
+ASK_TIMEOUT = 15.0
+_LONGEST_NUMBER = 10  # digits
 # Waiting reasons of a container that will not mend themselves; the kubelet goes on trying, we do not wait for ever.
 STUCK_REASONS = frozenset(
     {
@@ -44,7 +47,8 @@ class Worker:
     running: bool  # its container runs
     started: bool  # its launcher said that Spark starts; of a cold one: or its container runs
     ended: bool
-    holds_capacity: bool  # it counts against the maximum: from its creation until all can see that its container ended
+    # It counts against the maximum: from its creation until all can see that its container ended, or nobody ever will.
+    holds_capacity: bool
     exit_code: int | None
     end_reason: str
     ended_at: float | None
@@ -56,7 +60,7 @@ class Worker:
     logs_error: str
     pool: str = ""  # the template that a pre-initialized worker was made from; empty for a cold one
     ready: bool = False  # a pre-initialized worker that is warm
-    unused: bool = False  # a claimed pre-initialized worker that is known to have ended before its job began
+    unused: bool = False  # a claimed pre-initialized worker whose job is known not to have begun, and never to begin
     lost: bool = False  # its node answers no more: nobody knows how it is
     starved: bool = False  # its container asks for no more CPU than an idle pre-initialized worker
     heap_mib: int = 0
@@ -64,6 +68,8 @@ class Worker:
     zone: str = ""
     ready_at: float | None = None  # when it said that it is warm, as long as that was its last word
     claimed_at: float | None = None  # when a run claimed it; of a cold one never
+    started_at: float | None = None  # when it started to work for its run, as far as that is known
+    short_of_cpu: str = ""  # why its container has not got the CPU that was asked for at its claim; empty when it has
     first_task_at: float | None = None  # a driver's, as its log says
     version: str = ""  # resourceVersion, for a compare-and-swap
 
@@ -82,6 +88,11 @@ class Worker:
         """Deleted while its node is lost: nobody is there to end it, and it would be there for ever."""
         return self.lost and self.deleting
 
+    def is_untold(self, now: float) -> bool:
+        """Whether it was claimed so long ago that its launcher, which asks all the time, must be gone with its node."""
+        waits = self.ready_at is not None and self.claimed_at is not None and not self.ended
+        return waits and now - (self.claimed_at or 0.0) > ASK_TIMEOUT
+
     def is_deaf(self, now: float) -> bool:
         """Whether it was told to stop so long ago that it never will."""
         return not self.ended and self.stopped_at is not None and now - self.stopped_at > STOP_TIMEOUT
@@ -92,7 +103,9 @@ class Worker:
         return self.created_at if self.claimed_at is None else self.claimed_at
 
 
-def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadReport | None) -> Worker:
+def worker_of(
+    pod: dict[str, Any], report: WorkerReport | None, upload: UploadReport | None, refused_cpu: str = ""
+) -> Worker:
     """Read a worker pod. Reports win over the pod's status, which the kubelet brings up to two seconds late.
 
     Not so for capacity: a launcher shares its pod with the run's own code, whose word must not lift the maximum.
@@ -108,7 +121,8 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
     seen_ended = terminated is not None or phase in ("Succeeded", "Failed")
     ended = said_end or seen_ended
     exit_code, end_reason = _exit(report if said_end else None, terminated, status)
-    lost = _lost(status)
+    lost, deleting, pool = _lost(status), "deletionTimestamp" in meta, names.get(labels.POOL, "")
+    stop, claimed_at = notes.get(labels.STOP, ""), _moment(notes.get(labels.CLAIMED_AT))
     return Worker(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -122,28 +136,30 @@ def worker_of(pod: dict[str, Any], report: WorkerReport | None, upload: UploadRe
         created_at=epoch(meta.get("creationTimestamp")) or 0.0,
         scheduled=bool(pod.get("spec", {}).get("nodeName")),
         running="running" in container,
-        started=_started(report, container, warm=labels.POOL in names),
+        started=_started(report, container, warm=bool(pool)),
         ended=ended,
-        holds_capacity=not seen_ended,
+        holds_capacity=not (seen_ended or (lost and deleting)),
         exit_code=exit_code if ended else None,
         end_reason=end_reason if ended else "",
         ended_at=_ended_at(report if said_end else None, terminated, status) if ended else None,
         stuck=_stuck(container) or _unschedulable(status),
-        stop=notes.get(labels.STOP, ""),
+        stop=stop,
         stopped_at=_moment(notes.get(labels.STOPPED_AT)),
-        deleting="deletionTimestamp" in meta,
+        deleting=deleting,
         logs_complete=upload is not None and upload.complete,
         logs_error=upload.error if upload is not None else "",
-        pool=names.get(labels.POOL, ""),
-        ready=labels.POOL in names and not lost and (_said_ready(report) or _is(status, "Ready", "True")),
-        unused=ended and labels.POOL in names and _never_began(report, terminated),
+        pool=pool,
+        ready=bool(pool) and not lost and (_said_ready(report) or _is(status, "Ready", "True")),
+        unused=bool(pool) and _never_began(report, terminated) if ended else bool(stop) and _untold(report),
         lost=lost,
         starved=_cpu_request(pod) == labels.IDLE_CPU,
         heap_mib=_number(notes.get(labels.HEAP, "0")),
         image=_container(pod).get("image", ""),
         zone=names.get(labels.ZONE, ""),
         ready_at=report.at if report is not None and report.event == "ready" else None,
-        claimed_at=_moment(notes.get(labels.CLAIMED_AT)),
+        claimed_at=claimed_at,
+        started_at=claimed_at or _moment((terminated or container.get("running") or {}).get("startedAt")),
+        short_of_cpu=refused_cpu or _resize_pending(status),
         first_task_at=upload.first_task_at if upload is not None else None,
         version=meta.get("resourceVersion", ""),
     )
@@ -155,7 +171,7 @@ def epoch(timestamp: str | None) -> float | None:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < _LONGEST_NUMBER else 0
 
 
 def _moment(text: str | None) -> float | None:
@@ -165,7 +181,7 @@ def _moment(text: str | None) -> float | None:
 
 
 def _capacity(text: str | None) -> Capacity:
-    with contextlib.suppress(ValueError, TypeError, KeyError):
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
         return Capacity.from_annotation(text or "")
     return Capacity.zero()
 
@@ -186,13 +202,22 @@ def _never_began(report: WorkerReport | None, terminated: dict[str, Any] | None)
     """Whether the job has surely not begun: by its launcher's own words, or because it was never told its run."""
     if report is not None and report.event == "ended":
         return BEGAN not in report.marks
+    said = _parting_words(terminated)
+    return said["began"] is False if "began" in said else _untold(report)
+
+
+def _untold(report: WorkerReport | None) -> bool:
+    """Whether it was never told its run: that would be its last word. Who is to stop is told so before all else."""
+    return report is not None and report.event == "ready"
+
+
+def _parting_words(terminated: dict[str, Any] | None) -> dict[str, Any]:
+    """The launcher's termination message, if it wrote one; the run's own code may have written anything there."""
     try:
         said = json.loads((terminated or {}).get("message") or "{}")
-    except ValueError:
-        said = {}
-    if isinstance(said, dict) and "began" in said:
-        return said["began"] is False
-    return report is not None and report.event == "ready"
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _cpu_request(pod: dict[str, Any]) -> str:
@@ -232,19 +257,11 @@ def _exit(
     if report is not None:
         return report.exit_code, report.reason
     if terminated is not None:
-        return terminated.get("exitCode"), _message(terminated) or terminated.get("reason", "")
+        said = str(_parting_words(terminated).get("reason", ""))
+        return terminated.get("exitCode"), said or terminated.get("reason", "")
     if status.get("reason"):  # evicted, preempted, node lost: the pod failed as a whole
         return None, f"{status['reason']}: {status.get('message', '')}".strip(": ")
     return None, ""
-
-
-def _message(terminated: dict[str, Any]) -> str:
-    """The reason in the launcher's termination message, if it wrote one."""
-    try:
-        said = json.loads(terminated.get("message") or "{}")
-    except ValueError:
-        return ""
-    return str(said.get("reason", "")) if isinstance(said, dict) else ""
 
 
 def _ended_at(report: WorkerReport | None, terminated: dict[str, Any] | None, status: dict[str, Any]) -> float | None:
@@ -269,4 +286,12 @@ def _unschedulable(status: dict[str, Any]) -> str:
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
             return f"no node has room: {condition.get('message', '')}".strip(": ")
+    return ""
+
+
+def _resize_pending(status: dict[str, Any]) -> str:
+    """Why the kubelet has not raised the CPU, in its own words. Source: KEP-1287, the condition PodResizePending."""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodResizePending" and condition.get("status") == "True":
+            return f"{condition.get('reason', '')}: {condition.get('message', '')}".strip(": ")
     return ""
