@@ -12,6 +12,7 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -191,30 +192,50 @@ async def world() -> AsyncIterator[World]:
     yield World()
 
 
-async def test_a_spark_job_runs_loses_an_executor_and_gives_executors_back(world: World, tmp_path: Path) -> None:
+@asynccontextmanager
+async def submitted(world: World, folder: Path, job: str, **changes: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A driver as a process that speaks to the broker, for at most TIMEOUT."""
     driver = await world.start_run()
-    (tmp_path / "job.py").write_text(textwrap.dedent(DRIVER))
-    node = Node(world, tmp_path)
+    (folder / "job.py").write_text(textwrap.dedent(job))
     async with world.serve() as (url, ca):
-        (tmp_path / "ca.crt").write_text(ca)
-        settings = properties(world, driver, url, tmp_path)
+        (folder / "ca.crt").write_text(ca)
+        settings = properties(world, driver, url, folder) | changes
         process = await asyncio.create_subprocess_exec(
             str(spark_home() / "bin" / "spark-submit"),
             *(word for key, value in settings.items() for word in ("--conf", f"{key}={value}")),
-            str(tmp_path / "job.py"),
-            env={**environment(tmp_path), "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"},
-            cwd=tmp_path,
+            str(folder / "job.py"),
+            env={**environment(folder), "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"},
+            cwd=folder,
             stdout=asyncio.subprocess.PIPE,
-            stderr=(tmp_path / "driver.log").open("wb"),
+            stderr=(folder / "driver.log").open("wb"),
         )
         try:
             async with asyncio.timeout(TIMEOUT):
-                await expect_job(world, node, process)
-                assert await process.wait() == 0
+                yield process
         finally:
             if process.returncode is None:
                 process.kill()
-            await node.close()
+
+
+async def test_an_executor_that_a_broker_forgot_before_spark_saw_it_is_asked_for_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: asyncio.Queue[str] = asyncio.Queue()
+    monkeypatch.setattr(world.index, "add_waiting", lambda request: asked.put_nowait(request.executor_id))
+    job = "import time; from pyspark import SparkContext; SparkContext(); time.sleep(600)"
+    brief = {"spark.kubernetes.allocation.executor.timeout": "3s", "spark.dynamicAllocation.initialExecutors": "1"}
+    async with submitted(world, tmp_path, job, **brief):
+        assert [await asked.get(), await asked.get()] == ["1", "2"]
+
+
+async def test_a_spark_job_runs_loses_an_executor_and_gives_executors_back(world: World, tmp_path: Path) -> None:
+    node = Node(world, tmp_path)
+    try:
+        async with submitted(world, tmp_path, DRIVER) as process:
+            await expect_job(world, node, process)
+            assert await process.wait() == 0
+    finally:
+        await node.close()
 
 
 async def expect_job(world: World, node: Node, process: asyncio.subprocess.Process) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ember.broker import sparkapi
 from ember.kube.index import Kind, key_of
 from ember.model import labels
 from ember.plan.facts import WorkerReport
@@ -57,6 +58,16 @@ async def test_after_the_drivers_end_its_token_is_refused(world: World, client: 
 async def test_a_cancelled_run_gets_no_more_executors(world: World, client: Client) -> None:
     driver = await world.start_run(state="CANCELLING")
     assert (await client.ask("POST", PODS, world.token_of(driver), executor_wish()))[0] == 403
+
+
+async def test_a_driver_that_asks_without_end_cannot_fill_the_broker(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = world.token_of(await world.start_run())
+    monkeypatch.setattr(sparkapi, "MOST_WAITING_BYTES", 10_000)
+    large = {"SPARK_JAVA_OPT_0": "x" * 6000}
+    said = [(await client.ask("POST", PODS, token, executor_wish(str(n), **large)))[0] for n in range(3)]
+    assert said == [201, 201, 429]
 
 
 async def test_executors_are_told_to_stop_and_not_deleted(world: World, client: Client) -> None:

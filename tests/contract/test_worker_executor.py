@@ -2,7 +2,7 @@
 
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,10 +76,7 @@ def test_a_job_runs_on_its_executor(pods: tuple[Pod, Pod], tmp_path: Path, warm:
     driver_pod.broker.assign(**driver(*files, str(tmp_path / "job.py"), **kubernetes(driver_pod.broker.url)))
     if not warm:
         driver_pod.start()
-    deadline = time.monotonic() + 300
-    while not api.posted:
-        assert time.monotonic() < deadline, driver_pod.stderr
-        time.sleep(0.02)
+    until(lambda: bool(api.posted), driver_pod)
     work = {"phase": "run", "run": {"id": "00abc"}, "secrets": {"spark-auth": "s3cret"}}
     executor_pod.broker.assign(**work, executor=executor_part(api.posted[0]))
     if not warm:
@@ -104,6 +101,50 @@ def get_warm(*pods: Pod) -> None:
     for pod in pods:
         pod.warm = True
         pod.start().wait_ready()
+
+
+SLOW = """
+    import os, sys, time
+    from pyspark import SparkContext
+    sc = SparkContext.getOrCreate()
+    def slow(_, folder=sys.argv[1]):
+        open(folder + "/begun", "w").close()
+        while not os.path.exists(folder + "/go"): time.sleep(0.05)
+        return "whole"
+    print(sc.parallelize([1], 1).map(slow).collect())
+"""
+
+
+def test_an_executor_whose_pod_is_deleted_ends_its_task_and_is_decommissioned(
+    pods: tuple[Pod, Pod], tmp_path: Path
+) -> None:
+    driver_pod, executor_pod = pods
+    api = driver_pod.broker.pods
+    assert api
+    (tmp_path / "job.py").write_text(textwrap.dedent(SLOW))
+    properties = kubernetes(driver_pod.broker.url) | {"spark.decommission.enabled": "true"}
+    driver_pod.broker.assign(**driver(str(tmp_path / "job.py"), str(tmp_path), **properties))
+    driver_pod.start()
+    until(lambda: bool(api.posted), driver_pod)
+    work = {"phase": "run", "run": {"id": "00abc"}, "secrets": {"spark-auth": "s3cret"}}
+    executor_pod.broker.assign(**work, executor=executor_part(api.posted[0]))
+    executor_pod.start()
+    until((tmp_path / "begun").exists, executor_pod)
+    executor_pod.terminate()
+    until(lambda: "decommissioning" in executor_pod.stderr, executor_pod)
+    (tmp_path / "go").touch()
+    driver_pod.wait()
+    executor_pod.wait(30)
+    assert "['whole']" in driver_pod.stdout
+    assert "Lost task" not in driver_pod.stderr
+    assert executor_pod.ended["reason"] == "stopped: SIGTERM"
+
+
+def until(seen: Callable[[], bool], pod: Pod) -> None:
+    deadline = time.monotonic() + 300
+    while not seen():
+        assert time.monotonic() < deadline, pod.stderr
+        time.sleep(0.02)
 
 
 def test_an_executor_without_its_driver_fails(pods: tuple[Pod, Pod]) -> None:

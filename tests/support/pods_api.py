@@ -65,6 +65,7 @@ def executor_part(pod: dict[str, Any]) -> dict[str, Any]:
         "appId": env["SPARK_APPLICATION_ID"],
         "resourceProfileId": env["SPARK_RESOURCE_PROFILE_ID"],
         "javaOptions": [value for _, value in options],
+        "decommission": "preStop" in (container.get("lifecycle") or {}),
     }
 
 

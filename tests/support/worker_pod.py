@@ -241,6 +241,11 @@ class Pod:
         finally:
             connection.close()
 
+    def terminate(self) -> None:
+        """What the kubelet does when the pod is deleted."""
+        assert self.process
+        self.process.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

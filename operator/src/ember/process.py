@@ -41,7 +41,6 @@ from ember.telemetry.server import serving
 log = logging.getLogger(__name__)
 
 LEASE = "ember-operator"
-_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - of the pod's own network
 RESYNC_SECONDS = 60.0
 CERTIFICATE_SECONDS = 24 * 3600.0
 UNHEALTHY_SECONDS = 300.0  # without one good comparison with the cluster: the process is of no use
@@ -97,7 +96,7 @@ class Operator:
             await self.resync.run(datetime.now(UTC))  # nothing is decided before everything was seen once
             self.synced_at = time.monotonic()
             context = self._broker_context(gatherer, identity, secrets)
-            broker = BrokerServer(context, _ANY_ADDRESS, self.settings.broker.port)
+            broker = BrokerServer(context, _any_address(), self.settings.broker.port)
             await broker.start(identity)
             stack.push_async_callback(broker.stop)
             await label_leader(self.cluster, self.settings.release_namespace, self.pod, leads=True)
@@ -155,6 +154,11 @@ class Operator:
 
 class Ended(Exception):  # noqa: N818 - what happened, not whose fault it is
     """A part that should run for ever came to its end."""
+
+
+def _any_address() -> str:
+    """All addresses of the pod's own network, in the family that the cluster's pods have."""
+    return "::" if ":" in os.environ.get("POD_IP", "") else "0.0.0.0"  # noqa: S104
 
 
 async def _ends(part: Awaitable[None], name: str) -> None:

@@ -1,7 +1,8 @@
 import org.apache.spark.sql.SparkSession;
 
 public class Job {
-    public static void main(String[] arguments) {
+    public static void main(String[] arguments) throws Exception {
+        System.out.println("input " + System.in.read());
         System.out.println("arguments " + String.join("|", arguments));
         SparkSession spark = SparkSession.builder().getOrCreate();
         System.out.println(spark.range(10).count() + " " + spark.conf().get("spark.own") + " " + spark.sparkContext().appName());

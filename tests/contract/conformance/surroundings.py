@@ -20,6 +20,7 @@ print("limits", os.umask(0o22), resource.getrlimit(resource.RLIMIT_NOFILE), os.g
 print("descriptors", len([n for n in Path("/proc/self/fd").iterdir() if int(n.name) < 10]), sys.stdin.read(), folder)
 print("environment", sorted(key for key in os.environ if not key.startswith("EMBER_")))
 print("greeting", os.environ.get("GREETING"), os.environ.get("OMP_NUM_THREADS"), hash("equal everywhere"))
+print("builtins", __builtins__.sum([1, 2]))  # a module, as in every main module
 print("path", len(sys.path), sys.meta_path[0].__class__ is type(sys.meta_path[0]))
 print("modules", json.dumps([name for name in modules if not name.startswith(("encodings", "importlib"))]))
 

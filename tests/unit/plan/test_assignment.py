@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from ember.model.application import EMRApplicationSpec
+from ember.model.conf_policy import refuse
 from ember.model.jobrun import JobRunSpec
 from ember.model.settings import Settings
 from ember.plan.assignment import driver_assignment
@@ -44,3 +47,37 @@ def test_the_jar_of_the_job_comes_after_those_it_needs() -> None:
 
 def test_a_script_is_no_jar() -> None:
     assert submit_arguments("s3://b/job.py", None, "--jars", "x") == ["s3://b/job.py", "--jars", "x"]
+
+
+def properties(parameters: str | None = None, prefix: str | None = "s3://b/p/") -> dict[str, str]:
+    submit = {"entryPoint": "s3://b/x.py", "sparkSubmitParameters": parameters}
+    spec = JobRunSpec.model_validate({"applicationRef": {"name": "a"}, "jobDriver": {"sparkSubmit": submit}})
+    plan = plan_run(spec, APPLICATION, SETTINGS)
+    told: dict[str, str] = driver_assignment(RUN, spec, plan, SETTINGS, "pod", prefix)["driver"]["properties"]
+    return told
+
+
+OPEN = [
+    "spark.scheduler.minRegisteredResourcesRatio",
+    "spark.dynamicAllocation.shuffleTracking.enabled",
+    "spark.storage.decommission.fallbackStorage.path",
+    "spark.eventLog.overwrite",
+    "spark.app.name",
+]
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_what_is_only_a_default_a_run_may_set_otherwise(name: str) -> None:
+    assert properties()[name] != "other"
+    assert properties(f"--conf {name}=other")[name] == "other"
+
+
+def test_what_a_run_cannot_set_is_refused_by_name_and_not_overridden_in_silence() -> None:
+    submit = {"entryPoint": "s3://b/x.py"}
+    spec = JobRunSpec.model_validate({"applicationRef": {"name": "a"}, "jobDriver": {"sparkSubmit": submit}})
+    added = properties().keys() - plan_run(spec, APPLICATION, SETTINGS).properties.keys() - set(OPEN)
+    assert [name for name in added if refuse(name) is None] == []
+
+
+def test_who_never_saw_an_executor_asks_soon_again() -> None:
+    assert properties()["spark.kubernetes.allocation.executor.timeout"] == "40s"

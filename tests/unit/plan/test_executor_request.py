@@ -50,3 +50,15 @@ def test_an_executor_id_is_a_short_decimal_number(number: str) -> None:
 def test_options_that_no_annotation_could_hold_are_refused() -> None:
     with pytest.raises(ValueError, match="Java options"):
         parse(executor_wish(SPARK_JAVA_OPT_0="x" * 40_000, SPARK_JAVA_OPT_1="x" * 40_000))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"SPARK_JAVA_OPT_0": "\N{GRINNING FACE}" * 20_000},
+        dict.fromkeys((f"SPARK_JAVA_OPT_{number}" for number in range(20_000)), ""),
+    ],
+)
+def test_what_counts_is_what_is_kept_not_the_characters(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="Java options"):
+        parse(executor_wish(**options))

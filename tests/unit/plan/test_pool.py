@@ -65,12 +65,7 @@ def test_a_run_claims_its_driver() -> None:
     assert claim.worker.name == "warm-driver-1"
     assert claim.worker.version
     assert claim.owner["kind"] == "JobRun"
-    assert claim.resources == {
-        "spark": {
-            "requests": {"cpu": "1000m", "memory": "4096Mi", "ephemeral-storage": "20Gi"},
-            "limits": {"memory": "4096Mi"},
-        }
-    }
+    assert claim.resources == {"spark": {"requests": {"cpu": "1000m"}}}
     assert seen.actions(CreateDriver) == []
 
 

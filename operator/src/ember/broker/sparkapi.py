@@ -30,6 +30,7 @@ _ALWAYS_EMPTY = {
 _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 # Far more than the largest allocation batch; a driver that asks without end must not fill the broker's memory.
 MOST_WAITING = 5_000
+MOST_WAITING_BYTES = 16 * 1024 * 1024
 CREATION_SECONDS = 10.0
 
 
@@ -143,8 +144,9 @@ class SparkApi:
         ending = run is None or run_over(run) or run.get("status", {}).get("state") == "CANCELLING"
         if ending or driver is None or is_stopped(driver) or "deletionTimestamp" in driver["metadata"]:
             raise Problem(403, "the job run is ending")
-        if len(view.all_waiting()) >= MOST_WAITING:
-            raise Problem(429, f"{MOST_WAITING} executors wait already")
+        waiting = view.all_waiting()
+        if len(waiting) >= MOST_WAITING or sum(wish.size for wish in waiting) >= MOST_WAITING_BYTES:
+            raise Problem(429, f"{len(waiting)} executors wait already")
 
     def _parse(self, pod: Object, identity: RunIdentity) -> ExecutorRequest:
         try:
@@ -195,7 +197,7 @@ class SparkApi:
 
 
 def _one(view: RunView, name: str) -> Object:
-    pod = view.pods().get(name)
+    pod = view.pod(name)
     if pod is None:
         raise Problem(404, f'pods "{name}" not found')
     return pod

@@ -71,6 +71,16 @@ class RunView:
             w for w in self._index.waiting_of_run(self._run) if w.run_uid == mine.run_uid and w.attempt == mine.attempt
         ]
 
+    def pod(self, name: str) -> Object | None:
+        """One of `pods`."""
+        executor, wish = self.executor_object(name), self.waiting(name)
+        if executor is not None:
+            return None if is_stopped(executor) else self._shown(executor)
+        if wish is not None:
+            return virtual_pod(wish)
+        driver = self.driver_object()
+        return self._shown(driver) if driver is not None and driver["metadata"]["name"] == name else None
+
     def pods(self) -> dict[str, Object]:
         """What the driver sees, by name."""
         seen = {w.pod_name: virtual_pod(w) for w in self.all_waiting()}

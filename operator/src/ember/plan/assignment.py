@@ -22,8 +22,8 @@ def driver_assignment(
     """
     submit = spec.job_driver.spark_submit
     assert submit is not None
-    properties = {**plan.properties, **_owned(run, settings, pod_name, prefix)}
-    properties.setdefault("spark.app.name", spec.name or run["metadata"]["name"])
+    name = spec.name or run["metadata"]["name"]
+    properties = {**_defaults(name, prefix), **plan.properties, **_owned(run, settings, pod_name, prefix)}
     for name in ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions"):
         properties.pop(name, None)
     parameters = _with_own_jar(plan.parameters, submit.entry_point, properties.get("spark.jars", ""))
@@ -66,10 +66,12 @@ def _owned(run: Object, settings: Settings, pod_name: str, prefix: str | None) -
         # Asking is cheap (the broker queues what does not fit): ask for all at once, and soon again.
         "spark.kubernetes.allocation.batch.size": "50",
         "spark.kubernetes.allocation.batch.delay": "200ms",
+        # One that is not seen so long was forgotten by a broker that has ended: Spark would wait for it for 10 minutes.
+        # It looks at all of them each 30 s, whatever it was told meanwhile.
+        "spark.kubernetes.allocation.executor.timeout": "40s",
         # The defaults, 10 s, would fail a driver that starts while the broker changes its leader.
         "spark.kubernetes.driver.connectionTimeout": "60000",
         "spark.kubernetes.driver.requestTimeout": "120000",
-        "spark.scheduler.minRegisteredResourcesRatio": "0",  # the default polls every 100 ms before the first task
         "spark.authenticate": "true",
         "spark.network.crypto.enabled": "true",
         "spark.hadoop.fs.s3a.path.style.access": str(store.path_style).lower(),
@@ -78,17 +80,22 @@ def _owned(run: Object, settings: Settings, pod_name: str, prefix: str | None) -
     if store.endpoint:
         owned["spark.hadoop.fs.s3a.endpoint"] = store.endpoint
         owned["spark.hadoop.fs.s3a.connection.ssl.enabled"] = str(store.endpoint.startswith("https:")).lower()
-    return owned | _kept(prefix)
+    kept = {"spark.eventLog.enabled": "false"} if prefix is None else {"spark.eventLog.dir": logs.event_log_uri(prefix)}
+    return owned | kept
 
 
-def _kept(prefix: str | None) -> dict[str, str]:
-    """What goes to the object store: the event log, and shuffle blocks of executors that leave without a successor."""
-    if prefix is None:  # nothing is kept: executors stay as long as anybody may read their shuffle blocks
-        return {"spark.eventLog.enabled": "false", "spark.dynamicAllocation.shuffleTracking.enabled": "true"}
-    fallback = f"{prefix.replace('s3://', 's3a://', 1)}shuffle/"
-    return {
-        "spark.eventLog.dir": logs.event_log_uri(prefix),
-        "spark.eventLog.overwrite": "true",  # a job's second SparkContext has the same id
-        "spark.dynamicAllocation.shuffleTracking.enabled": "false",
-        "spark.storage.decommission.fallbackStorage.path": fallback,
+def _defaults(name: str, prefix: str | None) -> dict[str, str]:
+    """What a run may set otherwise.
+
+    With an object store, shuffle blocks of executors that leave without a successor go there; without, executors stay
+    as long as anybody may read their blocks.
+    """
+    defaults = {
+        "spark.app.name": name,
+        "spark.scheduler.minRegisteredResourcesRatio": "0",  # Spark's own polls every 100 ms before the first task
+        "spark.dynamicAllocation.shuffleTracking.enabled": str(prefix is None).lower(),
     }
+    if prefix is not None:
+        defaults["spark.eventLog.overwrite"] = "true"  # a job's second SparkContext has the same id
+        defaults["spark.storage.decommission.fallbackStorage.path"] = f"{prefix.replace('s3://', 's3a://', 1)}shuffle/"
+    return defaults

@@ -1,5 +1,6 @@
 """Reading the executor pod that a Spark driver posts: the few values that its executor needs, and nothing else."""
 
+import json
 import re
 from typing import Any
 
@@ -9,7 +10,7 @@ from ember.plan.facts import ExecutorRequest
 
 _KEPT_LABELS = ("spark-app-name", "spark-version")
 _OPTION = "SPARK_JAVA_OPT_"
-_LONGEST_OPTIONS = 64 * 1024  # characters: they become an annotation, which Kubernetes keeps below 256 KiB
+_LARGEST = 64 * 1024  # bytes of what becomes an annotation, all of which Kubernetes keeps below 256 KiB
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")  # Kubernetes' rule
 
 
@@ -28,8 +29,9 @@ def parse_request(
         raise ValueError(f"label {labels.SPARK_EXEC_ID}: {executor_id!r} is not an executor id")
     environment = _environment(pod)
     driver_url, java_options = _required(environment, "SPARK_DRIVER_URL"), _java_options(environment)
-    if len(driver_url) + sum(map(len, java_options)) > _LONGEST_OPTIONS:
-        raise ValueError(f"SPARK_DRIVER_URL and the Java options are longer than {_LONGEST_OPTIONS} characters")
+    size = len(json.dumps([driver_url, *java_options]))
+    if size > _LARGEST:
+        raise ValueError(f"SPARK_DRIVER_URL and the Java options are larger than {_LARGEST} bytes")
     return ExecutorRequest(
         namespace=namespace,
         pod_name=ids.executor_pod_name(run_name, run_uid, attempt, executor_id),
@@ -43,13 +45,19 @@ def parse_request(
         resource_profile_id=_label("SPARK_RESOURCE_PROFILE_ID", environment.get("SPARK_RESOURCE_PROFILE_ID", "0")),
         cores=_cores(_required(environment, "SPARK_EXECUTOR_CORES")),
         java_options=java_options,
+        decommission="preStop" in (_container(pod).get("lifecycle") or {}),
+        size=size,
         labels={name: _label(f"label {name}", str(names[name])) for name in _KEPT_LABELS if name in names},
     )
 
 
+def _container(pod: dict[str, Any]) -> dict[str, Any]:
+    containers: list[dict[str, Any]] = (pod.get("spec") or {}).get("containers") or [{}]
+    return containers[0]
+
+
 def _environment(pod: dict[str, Any]) -> dict[str, str]:
-    containers = (pod.get("spec") or {}).get("containers") or [{}]
-    variables = containers[0].get("env") or []
+    variables = _container(pod).get("env") or []
     return {
         str(v.get("name")): v["value"] for v in variables if isinstance(v, dict) and isinstance(v.get("value"), str)
     }

@@ -35,7 +35,8 @@ class UploadReport:
 class ExecutorRequest:
     """One executor that a Spark driver asked for by POSTing a pod; nothing else of the posted pod is used.
 
-    Fallback: Spark asks again for what it no longer sees (`spark.kubernetes.allocation.executor.timeout`).
+    Fallback: Spark asks again for what it no longer sees, and for what it never saw after
+    `spark.kubernetes.allocation.executor.timeout` (`ember.plan.assignment`).
     """
 
     namespace: str
@@ -50,4 +51,6 @@ class ExecutorRequest:
     resource_profile_id: str
     cores: int
     java_options: tuple[str, ...] = ()
+    decommission: bool = False  # whether it can move its blocks away before it ends
+    size: int = 0  # bytes, about, of what is kept of it
     labels: dict[str, str] = field(default_factory=dict)  # Spark's own labels, kept so that Spark finds its pods

@@ -20,6 +20,7 @@ from ember.plan.workers import Worker
 
 Object = dict[str, Any]
 _SPARK_USER = 185  # of the Spark images
+_NODES = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}  # X86_64, the one architecture there is
 _CREDENTIALS = f"http://127.0.0.1:{labels.CREDENTIALS_PORT}/credentials"
 
 
@@ -96,9 +97,9 @@ class PodBuilder:
         return self._spec(container, shape.capacity)
 
     def claimed(self, worker: Worker) -> Object:
-        """The resources of a pre-initialized worker once a run has claimed it, by the name of its container."""
+        """The resources that change once a run has claimed a pre-initialized worker, by the name of its container."""
         name = labels.DRIVER_CONTAINER if worker.role == labels.DRIVER else labels.EXECUTOR_CONTAINER
-        return {name: self._resources(worker.capacity)}
+        return {name: {"requests": {"cpu": self._resources(worker.capacity)["requests"]["cpu"]}}}
 
     def _pod(self, namespace: str, name: str, identity: Object, owner: Object, spec: Object) -> Object:
         annotations = self.settings.workers.pod_annotations | identity["annotations"]
@@ -129,7 +130,7 @@ class PodBuilder:
             "volumes": _volumes(size),
         }
         optional = {
-            "nodeSelector": workers.node_selector,
+            "nodeSelector": _NODES | workers.node_selector,
             "tolerations": workers.tolerations,
             "imagePullSecrets": [{"name": secret} for secret in workers.image_pull_secrets],
             "priorityClassName": workers.priority_class_name,
@@ -163,21 +164,24 @@ class PodBuilder:
         }
 
     def _resources(self, size: Capacity) -> Object:
-        """Requests are the size divided by the overcommit; memory is limited to the size, CPU is shared by weight."""
-        workers = self.settings.workers
+        """Requests are the size divided by the overcommit; memory and disk are limited, CPU is shared by weight.
+
+        The limit of the disk holds for all that the pod writes: its volumes, ``/tmp`` and its log.
+        """
+        workers, disk = self.settings.workers, f"{size.disk_gib}Gi"
         requests = {
             "cpu": f"{max(10, round(size.cpu * 1000 / workers.cpu_overcommit))}m",
             "memory": f"{max(64, round(size.memory_mib / workers.memory_overcommit))}Mi",
         }
-        if workers.disk_request == "full":
-            requests["ephemeral-storage"] = f"{size.disk_gib}Gi"
-        return {"requests": requests, "limits": {"memory": f"{size.memory_mib}Mi"}}
+        requests["ephemeral-storage"] = disk if workers.disk_request == "full" else "0"  # none: it would be the limit
+        return {"requests": requests, "limits": {"memory": f"{size.memory_mib}Mi", "ephemeral-storage": disk}}
 
     def _environment(self, role: str, heap_mib: int) -> dict[str, str]:
         settings = self.settings
         environment = {
             "EMBER_ROLE": role,
             "EMBER_HEAP_MB": str(heap_mib),
+            "EMBER_GRACE_SECONDS": str(settings.workers.termination_grace_period_seconds),
             "EMBER_BROKER_URL": settings.broker_url,
             "EMBER_BROKER_CA": self.broker_ca,
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": _CREDENTIALS,
@@ -209,6 +213,7 @@ def executor_assignment(request: ExecutorRequest) -> Object:
         "appId": request.app_id,
         "resourceProfileId": request.resource_profile_id,
         "javaOptions": list(request.java_options),
+        "decommission": request.decommission,
     }
 
 

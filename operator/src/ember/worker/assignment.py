@@ -29,6 +29,7 @@ class ExecutorPart:
     app_id: str
     resource_profile_id: str
     java_options: tuple[str, ...]
+    decommission: bool = False  # whether it can move its blocks away before it ends
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def executor_part(part: Mapping[str, Any]) -> ExecutorPart:
         app_id=str(part["appId"]),
         resource_profile_id=str(part["resourceProfileId"]),
         java_options=_strings(part.get("javaOptions")),
+        decommission=bool(part.get("decommission")),
     )
 
 

@@ -1,5 +1,6 @@
 """In a forked child of the zygote: become the interpreter that Spark meant to start, and run the script in it."""
 
+import builtins
 import contextlib
 import importlib.machinery
 import io
@@ -152,7 +153,7 @@ def _execute(script: str) -> None:
     """Run the file as the main module. SystemExit passes through to the interpreter, which knows what to make of it."""
     module = types.ModuleType("__main__")
     loader = importlib.machinery.SourceFileLoader("__main__", script)
-    module.__dict__.update(__file__=script, __loader__=loader, __builtins__=__builtins__, __cached__=None)
+    module.__dict__.update(__file__=script, __loader__=loader, __builtins__=builtins, __cached__=None)
     sys.modules["__main__"] = module
     try:
         code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)

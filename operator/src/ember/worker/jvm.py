@@ -259,6 +259,13 @@ class Gateway:
             return None
         return note
 
+    def close_input(self) -> None:
+        """Let a job that reads its standard input find the end at once, as in a pod, and not wait for what never comes.
+
+        The pipe itself stays open: its end is the JVM's.
+        """
+        self.java_class("java.lang.System").setIn(self.java_class("java.io.InputStream").nullInputStream())
+
     def get_ready(self, class_name: str) -> None:
         """Look up beforehand what `set_properties` and `call_main` of that class need."""
         for name in (*_NEEDED, class_name):

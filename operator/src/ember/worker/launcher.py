@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ember.worker import credentials
 
 STOP_GRACE_SECONDS = 10.0
+LAST_SECONDS = 10.0  # of the kubelet's patience that are ours, for the end mark and the report
 # Spark's shutdown hooks have bounds of 30 s themselves.
 EXIT_SECONDS = 60.0
 
@@ -39,6 +41,7 @@ class Launcher:
         self._relay: credentials.Relay | None = None
         self._jvm_options = frozenset[str]()  # what a warm JVM was started with
         self._jvm: Child | None = None
+        self._decommissions = False  # it is an executor that works, and may be told to move its blocks away
         self._zygote: Child | None = None
 
     def run(self) -> int:
@@ -49,10 +52,15 @@ class Launcher:
             outcome = self._work(reporter)
         except StopRequested as stop:
             log.info("stopping", reason=str(stop))
-            outcome = self._stopped(str(stop))
+            outcome = self._stopped(stop)
         except (WorkerError, inbox.NoAssignmentError, jvm.JvmError, OSError, ValueError) as error:
             log.error(str(error))
             outcome = self._failed(str(error))
+        except Exception as error:  # also py4j's, when the JVM goes away in between: whatever it is, the end is told
+            import traceback
+
+            log.error("".join(traceback.format_exception(error)))
+            outcome = self._failed(f"{type(error).__name__}: {error}")
         self._finish(outcome, reporter)
         return outcome.exit_code
 
@@ -76,6 +84,7 @@ class Launcher:
         if cold := gateway is None:
             self._listen(work)  # while the JVM boots
             gateway = jvm.connect(self._settings, self._supervisor, self._the_jvm())
+            gateway.close_input()
             self._marks.set("jvm")
         if properties:
             gateway.set_properties(properties)
@@ -83,6 +92,7 @@ class Launcher:
         self._marks.set("submit")
         if not cold:
             self._listen(work)
+        self._decommissions = work.executor is not None and work.executor.decommission
         reporter.started(self._marks.seconds)
         self._channel.state = "started"
         self._supervisor.wait(lambda: call.done or self._the_jvm().ended)
@@ -176,13 +186,31 @@ class Launcher:
         status = child.status if by_itself or call.disconnected else 0
         return of_main(call.failure, status, memory_hint(jvm.out_of_memory_note(self._settings)))
 
-    def _stopped(self, reason: str) -> Outcome:
+    def _stopped(self, stop: StopRequested) -> Outcome:
+        reason = str(stop)
         if self._jvm is None:
             return Outcome(143, f"stopped: {reason}")
-        self._supervisor.end(self._jvm, STOP_GRACE_SECONDS)
+        grace = STOP_GRACE_SECONDS
+        if stop.by_signal:  # the kubelet kills us when its time is over, and what we say at our end takes some, too
+            grace = max(1.0, self._settings.grace_seconds - LAST_SECONDS)
+            if self._decommissions:
+                grace = self._decommission(self._jvm, grace)
+        self._supervisor.end(self._jvm, grace)
         outcome = of_status(self._jvm.status)
         # A job that was stopped has not succeeded, even if its JVM found an orderly way out.
         return Outcome(outcome.exit_code or 143, f"stopped: {reason}")
+
+    def _decommission(self, child: Child, seconds: float) -> float:
+        """Let an executor end its tasks and move its blocks away, as Spark's own hook of such a pod would.
+
+        Returns how many of the seconds are left. Source: Spark's decom.sh, and `spark.executor.decommission.signal`.
+        """
+        log.info("decommissioning", seconds=seconds - 1)
+        began = time.monotonic()
+        self._supervisor.finish()
+        child.signal(signal.SIGPWR)
+        self._supervisor.wait(lambda: child.ended, seconds - 1)
+        return max(1.0, seconds - (time.monotonic() - began))
 
     def _failed(self, reason: str) -> Outcome:
         if self._jvm is None or not self._jvm.ended:

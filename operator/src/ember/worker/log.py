@@ -2,8 +2,10 @@
 
 import json
 import os
+import select
 import time
 
+_FULL_SECONDS = 10.0  # that the container runtime may take to read on
 _context: dict[str, str] = {}
 
 
@@ -36,9 +38,15 @@ def _write(level: str, message: str, fields: dict[str, object]) -> None:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write everything, or give up quietly: a closed log stream must not end a run."""
-    try:
-        while data:
+    """Write everything, or give up quietly: a closed log stream must not end a run.
+
+    The job's processes share the stream, and any of them may have made it non-blocking.
+    """
+    while data:
+        try:
             data = data[os.write(descriptor, data) :]
-    except OSError:
-        return
+        except BlockingIOError:
+            if not select.select([], [descriptor], [], _FULL_SECONDS)[1]:
+                return
+        except OSError:
+            return

@@ -14,6 +14,11 @@ from pathlib import Path
 class StopRequested(Exception):  # noqa: N818 - not an error
     """Somebody wants this pod to end: the broker, or the kubelet by SIGTERM. The text is the reason."""
 
+    @property
+    def by_signal(self) -> bool:
+        """Whether it is the pod that shall end (it is deleted, evicted, its node is drained), not only its run."""
+        return str(self) in signal.Signals.__members__
+
 
 @dataclass
 class Child:

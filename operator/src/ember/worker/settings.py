@@ -7,6 +7,7 @@ from pathlib import Path
 
 CREDENTIALS_PORT = 9911
 READY_PORT = 9912
+GRACE_SECONDS = 30.0  # Kubernetes's own default
 DRIVER = "driver"
 EXECUTOR = "executor"
 
@@ -52,6 +53,7 @@ class Settings:
     pod_name: str
     credentials_port: int
     ready_port: int
+    grace_seconds: float  # between the kubelet's SIGTERM and its SIGKILL
     paths: Paths
 
     @classmethod
@@ -75,6 +77,7 @@ class Settings:
             pod_name=_required(env, "POD_NAME"),
             credentials_port=int(env.get("EMBER_CREDENTIALS_PORT", CREDENTIALS_PORT)),
             ready_port=int(env.get("EMBER_READY_PORT", READY_PORT)),
+            grace_seconds=float(env.get("EMBER_GRACE_SECONDS", GRACE_SECONDS)),
             paths=Paths.from_environment(env),
         )
 

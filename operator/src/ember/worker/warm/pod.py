@@ -56,6 +56,7 @@ class WarmPod:
             raise WorkerError(f"the warm-up failed: {text[:600]}{self._last_words()}")
         self._tidy()
         gateway = gateway.renewed()
+        gateway.close_input()
         self.options = fit.options_given(gateway, self._settings)
         gateway.get_ready(run_executor.MAIN_CLASS if self._settings.role == EXECUTOR else MAIN_CLASS)
         return gateway
