@@ -131,7 +131,7 @@ def test_an_executor_whose_pod_is_deleted_ends_its_task_and_is_decommissioned(
     executor_pod.start()
     until((tmp_path / "begun").exists, executor_pod)
     executor_pod.terminate()
-    until(lambda: "decommissioning" in executor_pod.stderr, executor_pod)
+    until(lambda: "Decommission executor" in executor_pod.stderr, executor_pod)
     (tmp_path / "go").touch()
     driver_pod.wait()
     executor_pod.wait(30)
