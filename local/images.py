@@ -113,7 +113,12 @@ def _together(works: Sequence["_Work"], do: Callable[["_Work"], str]) -> dict["_
         works[0].engine.prepare(works[0].base)
         with ThreadPoolExecutor(len(works)) as pool, stopping():
             done = [pool.submit(do, work) for work in works]
-            return {work: future.result() for work, future in zip(works, done, strict=True)}
+            tags = {work: future.result() for work, future in zip(works, done, strict=True)}
+        # Not earlier: with an image go the layers that no other one needs. The next build needs most of them, and a
+        # build that runs looks at all of them.
+        for work, tag in tags.items():
+            work.remove_all_but(tag)
+        return tags
 
 
 @dataclass(frozen=True)
@@ -138,20 +143,20 @@ class _Work:
             if self.tag() != tag:
                 console.say(f"Files of the image {self.recipe.name} have changed meanwhile; once more.")
                 outdated.add(tag)
-        # Not earlier: with an image go the layers that no other one needs, and the next build needs most of them.
-        for old in outdated:
-            self.engine.remove(old)
         return tag
 
     def push(self, registry: str) -> str:
-        """Have the image in a registry, and no older one in the engine; return its tag."""
+        """Have the image in a registry; return its tag."""
         tag = self.build()
         with console.step(f"image {tag} pushed"):
             self.engine.push(tag, f"{registry}/{tag}")
+        return tag
+
+    def remove_all_but(self, tag: str) -> None:
+        """Remove what earlier files of the image were made into."""
         for old in self.engine.tags(f"{PROJECT}/{self.recipe.name}"):
             if old != tag:
                 self.engine.remove(old)
-        return tag
 
     def _order(self, tag: str) -> Order:
         arguments = {"BASE": self.base} if self.base else {}

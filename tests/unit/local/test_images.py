@@ -1,7 +1,9 @@
 """What an image's tag depends on, and where the base image comes from."""
 
 import io
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -172,6 +174,7 @@ class Builds:
 
     def __init__(self, meanwhile: list[Callable[[], object]]) -> None:
         self.images: list[str] = []
+        self.removed = threading.Event()
         self.meanwhile = meanwhile
 
     def prepare(self, base: str) -> None: ...
@@ -189,14 +192,22 @@ class Builds:
 
     def remove(self, tag: str) -> None:
         self.images.remove(tag)
+        self.removed.set()
 
     def push(self, tag: str, target: str) -> None: ...
 
 
-def test_what_changes_during_a_build_is_built_once_more(made: Recipe) -> None:
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[str]]:
+    """Builds and pushes some images at the same time, as everything else does."""
+    monkeypatch.setattr(images, "cache_dir", lambda: tmp_path)
+    return lambda *works: list(images._together(works, lambda work: work.push("registry:5000")).values())
+
+
+def test_what_changes_during_a_build_is_built_once_more(made: Recipe, together: Callable[..., list[str]]) -> None:
     engine = Builds([lambda: (made.context / "code/one.py").write_text("changed")])
     work = images._Work(made, "base", engine)
-    assert work.build() == work.tag()
+    assert together(work) == [work.tag()]
     assert engine.images == [work.tag()]
 
 
@@ -207,8 +218,12 @@ def test_what_is_built_is_not_built_again(made: Recipe) -> None:
     assert engine.images == [work.tag()]
 
 
-def test_a_push_leaves_no_older_image(made: Recipe) -> None:
-    engine = Builds([])
-    engine.images = ["ember/spark:old", "ember/operator:old"]
-    tag = images._Work(made, "base", engine).push("registry:5000")
-    assert engine.images == ["ember/operator:old", tag]
+def test_no_older_image_is_left_but_while_others_are_built(made: Recipe, together: Callable[..., list[str]]) -> None:
+    (made.context / "images/other").mkdir()
+    (made.context / "images/other/Containerfile").write_text(CONTAINERFILE)
+    disturbed: list[bool] = []
+    engine = Builds([lambda: disturbed.append(engine.removed.wait(0.2)), lambda: None])
+    engine.images = ["ember/spark:old", "ember/other:old", "ember/third:old"]
+    works = [images._Work(recipe, "base", engine) for recipe in (made, replace(made, name="other"))]
+    assert {*together(*works), "ember/third:old"} == {*engine.images}
+    assert disturbed == [False]
