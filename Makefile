@@ -96,5 +96,5 @@ bench-rate: install ## runs per minute when many are submitted at once
 bench-refill: install ## how much a refill of a pool slows down a job beside it
 	@$(PY) -m tests.bench.refill
 
-soak: install ## 200 mixed runs in 20 minutes with faults, and what must hold over their whole history
+soak: install ## 200 mixed runs with faults (20 minutes of faults, about 45 on two cores), and what must hold over their whole history
 	@$(PY) -m tests.soak.soak

@@ -26,8 +26,15 @@ README = """# The Ember chart
 
 Made by `python charts/generate.py` from values.yaml and the operator's settings; change those.
 
+No images are released yet: build them, push them to your registry, and set `image.repository` and
+`releases.<label>.image` ([on EKS](../../docs/how-to/install-on-eks.md), [on kind](../../docs/how-to/install-on-kind.md)).
+Where Pod Security is enforced, the release's namespace needs the level "privileged": the log agent reads files of its
+node.
+
 ```
-helm install ember charts/ember --namespace ember-system --create-namespace \\
+kubectl create namespace ember-system
+kubectl label namespace ember-system pod-security.kubernetes.io/enforce=privileged
+helm install ember charts/ember --namespace ember-system --values images.yaml \\
   --set 'tenants[0].namespace=team-a' --set 'tenants[0].create=true' \\
   --set store.endpoint=https://s3.example.com --set store.region=us-east-1
 kubectl -n team-a create secret generic ember-store \\

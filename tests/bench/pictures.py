@@ -31,16 +31,21 @@ def starts(columns: Mapping[str, Sequence[float]], path: Path) -> None:
     axes.set_xticks(ticks, [f"{tick:g} s" for tick in ticks])
     axes.minorticks_off()
     axes.grid(axis="x", alpha=0.3)
-    axes.set_title("From the request to the first task on an executor", fontsize=10)
+    axes.set_title("From the request to the first task on an executor: each run, and the median", fontsize=10)
+    axes.set_xlabel("seconds, logarithmic", fontsize=8)
     _save(figure, path)
 
 
 def stages(wanted: Curve, given: Curve, spans: Sequence[tuple[float, float]], path: Path) -> None:
-    """Draw what a job could use and what it had, over time, with its stages behind it."""
+    """Draw what a job could use and what it had, over time, with its stages behind it.
+
+    Between two stages nothing runs for a moment.
+    """
     figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
     zero = min(begin for begin, _ in (*wanted.points, *given.points))
     for number, (begin, end) in enumerate(spans):
         axes.axvspan(begin - zero, end - zero, color=f"C{number + 2}", alpha=0.10, linewidth=0)
+        axes.text((begin + end) / 2 - zero, 0.15, f"stage {number}", ha="center", fontsize=8, color="0.4")
     for curve, name, color in ((given, "given", "C1"), (wanted, "wanted (ideal)", "C0")):
         moments, values = zip(*curve.points, strict=True)
         axes.step([moment - zero for moment in moments], values, where="post", label=name, color=color, linewidth=1.8)

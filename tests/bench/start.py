@@ -10,6 +10,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from local import console
@@ -17,7 +18,7 @@ from local.kubectl import Kubectl
 from local.store import Store
 from tests.bench import idle, performance, pictures
 from tests.bench.ember import Ember, WarmEmber
-from tests.bench.measured import Start, as_json, table, times_faster
+from tests.bench.measured import Start, as_json, percentile, table, times_faster
 from tests.bench.plain import Plain
 from tests.support.e2e.cluster import Cluster, installed
 from tests.support.e2e.manifests import SMALL
@@ -27,21 +28,25 @@ PICTURE = performance.PAGE.parent / "images" / "start.png"
 SIZES = {name: value for name, value in SMALL.items() if "dynamicAllocation" not in name}
 TRIVIAL = ["s3://demo/bench/trivial.py"]
 WORDCOUNT = ["s3://demo/scripts/wordcount.py", "s3://demo/input/"]
-WARM, COLD, PLAIN = "Ember, warm", "Ember, cold", "plain spark-submit"
-WARM_TRIVIAL = "Ember, warm, trivial job"
+WARM, COLD = "Ember pre-initialized, word count", "Ember cold, word count"
+WARM_TRIVIAL = "Ember pre-initialized, trivial job"
+PLAIN = "plain spark-submit, word count"
 COLD_EACH = 3
 """Only in each third turn is a cold start of Ember measured: it takes a while, and is beside the point."""
 
 GOALS_PLAIN = 18.0
 """Seconds until plain spark-submit's first task, where the goals were set."""
 GOALS = (
-    (WARM_TRIVIAL, "from_creation", "trivial job: created -> first task", 0.8),
-    (WARM, "from_creation", "word count: created -> first task", 1.0),
-    (WARM, "end_known", "word count: request -> end known", 4.0),
-    (WARM_TRIVIAL, "refilled", "trivial job: claim -> pool whole", 20.0),
-    (WARM, "refilled", "word count: claim -> pool whole", 20.0),
+    (WARM_TRIVIAL, "from_creation", 50, "trivial job: created -> first task", 0.8),
+    (WARM_TRIVIAL, "from_creation", 95, "the same, 95th percentile", 2.0),
+    (WARM, "from_creation", 50, "word count: created -> first task", 1.0),
+    (WARM, "from_creation", 95, "the same, 95th percentile", 2.0),
+    (WARM, "end_known", 50, "word count: request -> end known", 4.0),
+    (WARM_TRIVIAL, "refilled", 50, "trivial job: claim -> pool whole", 20.0),
+    (WARM, "refilled", 50, "word count: claim -> pool whole", 20.0),
+    (WARM, "delivered", 99, "word count: claim -> driver has its job, 99th percentile", 0.25),
 )
-"""Column, moment, its meaning, seconds."""
+"""Column, moment, percentile, its meaning, seconds."""
 
 Measure = Callable[[int], Start]
 
@@ -76,7 +81,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.start", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="measured runs of each")
+    parser.add_argument("--runs", type=int, default=30, help="measured runs of each")
     parser.add_argument("--record", action="store_true", help="write the section of docs/performance.md anew")
     return parser
 
@@ -120,6 +125,7 @@ def _section(columns: dict[str, list[Start]], used: str) -> str:
     """Return the section of docs/performance.md."""
     runs = len(columns[PLAIN])
     trivial, warm, cold = (times_faster(columns[name], columns[PLAIN]) for name in (WARM_TRIVIAL, WARM, COLD))
+    plain = median(start.first_task for start in columns[PLAIN])
     created = times_faster(columns[WARM], columns[PLAIN], "from_creation")
     return f"""## From the request to the first task
 
@@ -133,25 +139,29 @@ sooner than with plain spark-submit when workers are pre-initialized ({created:.
 the trivial job's {trivial:.1f} times, from the request), and {cold:.1f} times sooner when they are not.
 
 The machine's speed differs between hours, and plain spark-submit's first task is a measure of it. The goals were set
-where that took 18 s. By the medians, in parts of its time:
+where that took {GOALS_PLAIN:.0f} s; here it took {plain:.1f} s, {plain / GOALS_PLAIN:.1f} times as long. So each goal
+is looked at twice: in seconds, and in seconds of a machine as quick as that one, by our part of plain spark-submit's.
 
-{_shares(columns)}
+{_goals(columns)}
 
 The job is examples/jobs/wordcount.py over S3A (MinIO in the same node), the trivial one tests/bench/jobs/trivial.py; a
 driver and an executor of 1 vCPU and 1 GB of heap each; the pre-initialized ones have 4 GB, a fresh pair each time.
 Ember's clock starts before `kubectl apply`, spark-submit's when spark-submit starts, inside a pod of the cluster. All
-use the same image. {used}
+use the same image; but spark-submit starts its JVM as Spark's own scripts do, without Ember's archive of classes and
+its options for the JVM, which are a part of the cold start's gain. {used}
 
 `.venv/bin/python -m tests.bench.start --runs {runs} --record` has written this.
 """
 
 
-def _shares(columns: dict[str, list[Start]]) -> str:
-    """Return a table of our moments in parts of plain spark-submit's time to its first task, and of the goals."""
-    lines = ["| | Ember | goal |", "|---|---|---|"]
-    for name, moment, meaning, goal in GOALS:
-        share = 1 / times_faster(columns[name], columns[PLAIN], moment)
-        lines.append(f"| {meaning} | {share:.3f} | {goal / GOALS_PLAIN:.3f} ({goal:g} s) |")
+def _goals(columns: dict[str, list[Start]]) -> str:
+    """Return a table of the goals: met in seconds, and beside plain spark-submit?"""
+    slower = median(start.first_task for start in columns[PLAIN]) / GOALS_PLAIN
+    lines = ["| | goal, s | measured, s | met | at the goals' speed, s | met |", "|---|---|---|---|---|---|"]
+    for name, moment, percent, meaning, goal in GOALS:
+        took = percentile([float(getattr(start, moment)) for start in columns[name]], percent)
+        met, relative = ("yes" if value <= goal else "no" for value in (took, took / slower))
+        lines.append(f"| {meaning} | {goal:g} | {took:.2f} | {met} | {took / slower:.2f} | {relative} |")
     return "\n".join(lines)
 
 

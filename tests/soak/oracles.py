@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 
 from local.kubectl import Object
 from local.watch import Event
@@ -9,6 +10,8 @@ from tests.support.e2e.history import Amounts, reserved
 from tests.support.e2e.run import ENDED
 
 Oracle = Callable[[], Iterator[str]]
+FIRST_TASK_SECONDS = 240.0
+"""Far above what JVMs take on busy cores; who waits longer was forgotten (Spark itself asks again after 10 minutes)."""
 
 
 def one_end(runs: Iterable[Event], ends: Mapping[str, frozenset[str]]) -> Iterator[str]:
@@ -73,6 +76,20 @@ def single_use(pods: Iterable[Event]) -> Iterator[str]:
     for uid, runs in served.items():
         if len(runs) > 1:
             yield f"pod {uid} served {sorted(runs)}"
+
+
+def nobody_is_forgotten(runs: Iterable[Event]) -> Iterator[str]:
+    """A run whose driver works gets its first executor, whoever was killed meanwhile."""
+    waited: dict[str, float] = {}
+    for event in runs:
+        status = event.object.get("status", {})
+        first = status.get("startup", {}).get("firstTaskMilliseconds")
+        if first is not None and "startedAt" in status:
+            begun = datetime.fromisoformat(status["startedAt"]) - datetime.fromisoformat(status["createdAt"])
+            waited[event.name] = first / 1000 - begun.total_seconds()
+    for name, seconds in waited.items():
+        if seconds > FIRST_TASK_SECONDS:
+            yield f"{name} had its first task {seconds:.0f} s after its driver's start"
 
 
 def nothing_left(pods: Iterable[Object]) -> Iterator[str]:

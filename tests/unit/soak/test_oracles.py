@@ -44,6 +44,17 @@ def test_single_use() -> None:
     assert len([*oracles.single_use([pod("1", "r"), pod("1", "s")])]) == 1
 
 
+def test_nobody_is_forgotten() -> None:
+    times = {"createdAt": "2026-11-29T10:00:00Z", "startedAt": "2026-11-29T10:10:00Z"}
+
+    def seen(milliseconds: int) -> list[Event]:
+        status = times | {"startup": {"firstTaskMilliseconds": milliseconds}}
+        return [*run("a", "RUNNING"), Event("MODIFIED", {"metadata": {"name": "a"}, "status": status}, 0, 0)]
+
+    assert [*oracles.nobody_is_forgotten(seen(620_000))] == []
+    assert len([*oracles.nobody_is_forgotten(seen(1_200_000))]) == 1
+
+
 def test_nothing_left() -> None:
     assert [*oracles.nothing_left([pod("1", None).object])] == []
     assert len([*oracles.nothing_left([pod("1", "r").object])]) == 1

@@ -48,7 +48,7 @@ class Release(SettingsModel):
     scala_version: str = ""
     """Version of Scala."""
     aliases: list[ReleaseLabel] = Field(default_factory=list)
-    """Further labels for the same release, such as EMR's `emr-7.12.0`."""
+    """Further labels for the same release, such as `spark-4.1`."""
 
 
 class WorkerSettings(SettingsModel):
@@ -74,8 +74,9 @@ class WorkerSettings(SettingsModel):
     """PriorityClass of the workers."""
     pod_annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations of the workers' pods, for instance `karpenter.sh/do-not-disrupt`."""
-    termination_grace_period_seconds: PositiveInt = 30
-    """Seconds a worker has to end before it is killed."""
+    termination_grace_period_seconds: Annotated[int, Field(ge=15)] = 30
+    """Seconds that a worker has when its pod is deleted or evicted; the last 10 are the launcher's. For a driver's
+    shutdown hooks, and for executors to end their tasks and move their blocks away."""
 
 
 class StoreSettings(SettingsModel):
