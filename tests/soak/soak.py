@@ -221,10 +221,10 @@ that is never empty leaves a pool nothing. Its workers have reserved capacity (`
 default, 1m of CPU, hardly one would get warm beside cores that are busy all the time.
 
 Over this history: every run had one terminal state, one that its kind may have; no entry point was started twice; no
-run had two live drivers; none waited for its first task for more than {oracles.FIRST_TASK_SECONDS:.0f} s with its driver
-running; the capacity in use, pre-initialized workers included, was never above the maximum of {MAXIMUM[0]} vCPU and
-{MAXIMUM[1] // 1024} GB; no pod served twice; 60 s after the last end no pod of a run was left, and the pool was back at
-its size.
+run had two live drivers; none waited for its first task for more than {oracles.FIRST_TASK_SECONDS:.0f} s with its
+driver running; the capacity in use, pre-initialized workers included, was never above the maximum of {MAXIMUM[0]} vCPU
+and {MAXIMUM[1] // 1024} GB; no pod served twice; 60 s after the last end no pod of a run was left, and the pool was
+back at its size.
 
 `.venv/bin/python -m tests.soak.soak --seed {seed} --record` has written this: the same seed gives the same runs and the
 same moments of the faults.
