@@ -27,7 +27,8 @@ README = """# The Ember chart
 Made by `python charts/generate.py` from values.yaml and the operator's settings; change those.
 
 No images are released yet: build them, push them to your registry, and set `image.repository` and
-`releases.<label>.image`: [on EKS](../../docs/how-to/install-on-eks.md), [on kind](../../docs/how-to/install-on-kind.md).
+`releases.<label>.image` ([on EKS](../../docs/how-to/install-on-eks.md),
+[on kind](../../docs/how-to/install-on-kind.md)).
 Where Pod Security is enforced, the release's namespace needs the level "privileged": the log agent reads files of its
 node.
 

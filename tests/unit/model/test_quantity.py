@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from ember.model.quantity import (
     format_cpu,
     format_gigabytes,
-    format_spark_memory,
     human_duration,
     parse_cpu,
     parse_gigabytes,
@@ -71,11 +70,6 @@ def test_a_bare_spark_size_counts_in_the_default_unit() -> None:
 def test_other_spark_sizes_are_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match=r"spark.driver.memory must be "):
         parse_spark_memory(text, "spark.driver.memory")
-
-
-@given(st.integers(min_value=1, max_value=10**9))
-def test_spark_sizes_round_trip(mebibytes: int) -> None:
-    assert parse_spark_memory(format_spark_memory(mebibytes)) == mebibytes
 
 
 @given(st.text(max_size=60))

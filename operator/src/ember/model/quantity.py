@@ -55,13 +55,6 @@ def parse_spark_memory(text: str, field: str = "memory", default_unit: str = "m"
     return mebibytes
 
 
-def format_spark_memory(mebibytes: int) -> str:
-    """Write MiB as Spark reads them."""
-    if mebibytes % MIB_PER_GIB == 0:
-        return f"{mebibytes // MIB_PER_GIB}g"
-    return f"{mebibytes}m"
-
-
 def human_duration(seconds: float) -> str:
     """Write a duration as kubectl does: ``45s``, ``3m12s``, ``2h5m``, ``3d4h``; negative counts as 0."""
     whole = max(0, int(seconds))

@@ -1,7 +1,6 @@
 """The S3 client: bounded in time, typed in its errors, with one set of credentials a namespace."""
 
 import asyncio
-import gzip
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -127,11 +126,6 @@ class Store:
 
         await self._call("s3:PutObject", uri, namespace, put, seconds=size / _SLOWEST_BYTES_PER_SECOND)
 
-    async def put_gzip(self, uri: str, data: bytes, *, namespace: str = "") -> None:
-        """Write bytes as a gzip object, the same bytes for the same data."""
-        packed = await asyncio.to_thread(gzip.compress, data, mtime=0)
-        await self.put_object(uri, packed, namespace=namespace, content_type="application/gzip")
-
     async def get_object(self, uri: str, *, namespace: str = "", limit: int = 64 * 1024 * 1024) -> bytes:
         """Return an object's bytes; refuses objects larger than the limit, as they are held in memory."""
 
@@ -159,10 +153,6 @@ class Store:
 
         return await self._call("s3:GetObject", uri, namespace, look)
 
-    async def exists(self, uri: str, *, namespace: str = "") -> bool:
-        """Tell whether an object exists."""
-        return await self.head(uri, namespace=namespace) is not None
-
     async def copy(self, source: str, target: str, *, namespace: str = "") -> None:
         """Copy an object within the store, with its metadata."""
         origin = parse_s3_uri(source)
@@ -177,14 +167,6 @@ class Store:
         await self.put_object(
             uri if uri.endswith("/") else uri + "/", b"", namespace=namespace, content_type="application/x-directory"
         )
-
-    async def check_bucket(self, uri: str, *, namespace: str = "") -> None:
-        """Raise unless the bucket of the location can be reached with these credentials."""
-
-        async def look(client: Any, bucket: str, _key: str) -> None:
-            await client.list_objects_v2(Bucket=bucket, MaxKeys=1)
-
-        await self._call("s3:ListBucket", uri, namespace, look)
 
     async def _call(
         self,

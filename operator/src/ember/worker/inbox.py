@@ -40,11 +40,6 @@ class Inbox:
             raise NoAssignmentError(f"no assignment: {work}")
         return work
 
-    @property
-    def failed(self) -> bool:
-        """True once it is known that no assignment will come."""
-        return bool(self._found) and isinstance(self._found[0], Exception)
-
     def _ask(self) -> None:
         try:
             work = self._poll()
