@@ -21,6 +21,11 @@ def record(name: str, section: str, origin: str = "") -> None:
 
 def _origin() -> str:
     """When and of which code: a figure without that can be compared with nothing."""
-    git = ["git", "-C", str(PAGE.parents[1]), "describe", "--always", "--dirty", "--exclude=*"]
-    found = subprocess.run(git, capture_output=True, text=True, check=False)
-    return f"Recorded on {datetime.now(UTC).date()}, commit {found.stdout.strip() or 'unknown'}."
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(PAGE.parents[1]), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", ".", ":!docs")  # the page and its pictures are being written
+    commit = git("rev-parse", "--short", "HEAD") or "unknown"
+    return f"Recorded on {datetime.now(UTC).date()}, commit {commit}{' with changes' if changed else ''}."
