@@ -1,6 +1,7 @@
 """The launcher's small pure parts."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ember.worker import executor, interpreter, jvm, launcher, outcome, submit
+from ember.worker import executor, interpreter, jvm, launcher, log, outcome, submit
 from ember.worker.assignment import AssignmentError, DriverPart, ExecutorPart, parse
 from ember.worker.channel import BackOff, Channel, ChannelError, RefusedError, persist
 from ember.worker.inbox import Inbox, NoAssignmentError
@@ -327,3 +328,18 @@ def test_two_virtual_environments_are_two_pythons(tmp_path: Path) -> None:
             (tmp_path / folder / name).symlink_to(tmp_path / "real")
     assert interpreter.is_same(tmp_path / "a" / "python", tmp_path / "a" / "python3")
     assert not interpreter.is_same(tmp_path / "a" / "python", tmp_path / "b" / "python")
+
+
+def test_a_stream_that_somebody_made_non_blocking_loses_nothing() -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    sent = b"x" * 1_000_000  # more than a pipe holds
+    writer = threading.Thread(target=log.write_all, args=(write, sent))
+    writer.start()
+    got = 0
+    while got < len(sent) and select.select([read], [], [], 5)[0]:
+        got += len(os.read(read, 65536))
+    writer.join()
+    os.close(read)
+    os.close(write)
+    assert got == len(sent)
