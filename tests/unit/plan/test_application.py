@@ -6,8 +6,6 @@ from ember.model.states import ApplicationState, allowed
 from ember.plan.actions import CreateDriver, CreateExecutor, SetApplicationStatus, SetRunStatus
 from tests.support.shards import World
 
-ONE_EXECUTOR = {"EXECUTOR": {"workerCount": 1, "workerConfiguration": {"cpu": "1 vCPU", "memory": "4 GB"}}}
-
 
 def state_of(world: World) -> str:
     written = world.actions(SetApplicationStatus)

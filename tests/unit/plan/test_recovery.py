@@ -233,7 +233,7 @@ def test_a_lost_worker_that_is_being_deleted_holds_no_capacity() -> None:
     assert lose_node(world, "warm-driver-1", deleted=True).shard().used.cpu == 0
 
 
-def test_who_told_its_run_is_never_taken_for_silent() -> None:
+def test_who_was_told_its_run_is_never_taken_for_silent() -> None:
     world = World().application(maximum=None, initialCapacity=POOL).warm("driver").job_run(state="SCHEDULED")
     world.claimed("warm-driver-1").report("warm-driver-1", "assigned").later(60)
     assert not world.actions(StopWorker)

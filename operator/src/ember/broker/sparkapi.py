@@ -78,7 +78,8 @@ class SparkApi:
         # Only now: while the body came in, the run may have ended, and others of its requests may have got in.
         self._check_may_grow(identity, view)
         wish = self._parse(body, identity)
-        # Spark's ids only grow, so a name that is taken is a repeat of a request whose answer was lost.
+        # A repeat of a request whose answer was lost; or a job's second context, whose ids begin at 1 again: it then
+        # takes the next one.
         if view.waiting(wish.pod_name) is not None or view.executor_object(wish.pod_name) is not None:
             raise Problem(409, f'pods "{wish.pod_name}" already exists', "AlreadyExists")
         self._context.index.add_waiting(wish)
@@ -144,9 +145,9 @@ class SparkApi:
         ending = run is None or run_over(run) or run.get("status", {}).get("state") == "CANCELLING"
         if ending or driver is None or is_stopped(driver) or "deletionTimestamp" in driver["metadata"]:
             raise Problem(403, "the job run is ending")
-        waiting = view.all_waiting()
-        if len(waiting) >= MOST_WAITING or sum(wish.size for wish in waiting) >= MOST_WAITING_BYTES:
-            raise Problem(429, f"{len(waiting)} executors wait already")
+        wishes = view.all_waiting()
+        if len(wishes) >= MOST_WAITING or sum(wish.size for wish in wishes) >= MOST_WAITING_BYTES:
+            raise Problem(429, f"{len(wishes)} executors wait already")
 
     def _parse(self, pod: Object, identity: RunIdentity) -> ExecutorRequest:
         try:

@@ -90,8 +90,9 @@ class Worker:
 
     def is_untold(self, now: float) -> bool:
         """Whether it was claimed so long ago that its launcher, which asks all the time, must be gone with its node."""
-        waits = self.ready_at is not None and self.claimed_at is not None and not self.ended
-        return waits and now - (self.claimed_at or 0.0) > ASK_TIMEOUT
+        if self.ended or self.ready_at is None or self.claimed_at is None:
+            return False
+        return now - self.claimed_at > ASK_TIMEOUT
 
     def is_deaf(self, now: float) -> bool:
         """Whether it was told to stop so long ago that it never will."""
